@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "telemetry/labels.h"
+
+namespace atalaya::alertd {
+
+enum class AlertState { kInactive, kPending, kFiring };
+
+// Why a firing alert ended.
+enum class ResolveReason { kNone, kRecovered, kNoLongerReported };
+
+// One alert: a rule's verdict on one set of labels. What rules/ hands to notify/, and what the API
+// and the page show.
+struct Alert {
+  telemetry::Labels labels;  // With `alertname`, the rule's labels and the series' own.
+  std::map<std::string, std::string>
+      annotations;  // Expanded; `summary` and `description` by convention.
+  AlertState state = AlertState::kInactive;
+  std::int64_t active_since_ms = 0;  // When the condition first held.
+  std::int64_t fired_at_ms = 0;      // 0 while pending.
+  std::int64_t resolved_at_ms = 0;   // 0 unless resolved.
+  ResolveReason resolve_reason = ResolveReason::kNone;
+  double value = 0;  // At the last evaluation that had one.
+  std::int64_t event_ns =
+      0;  // Steady clock: when the event behind the verdict was seen; for the lag figures.
+  bool immediate = false;  // Skips group_wait.
+
+  std::uint64_t Fingerprint() const { return labels.Hash(); }
+};
+
+}  // namespace atalaya::alertd

@@ -1,0 +1,337 @@
+#include "base/config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/suggest.h"
+
+namespace atalaya {
+namespace {
+
+struct NotedFault {
+  std::uint32_t line;
+  std::uint32_t column;
+  std::string text;
+};
+
+ConfigPlace PlaceOf(const std::string& file, const toml::source_region& region) {
+  return {file, static_cast<std::uint32_t>(region.begin.line),
+          static_cast<std::uint32_t>(region.begin.column)};
+}
+
+}  // namespace
+
+// What the tables of one file share.
+struct ConfigFile::Impl {
+  std::string file;
+  toml::table document;
+  std::vector<NotedFault> faults;
+  std::vector<std::shared_ptr<ConfigTable::Node>>
+      tables;  // Each that was handed out, to find unknown keys.
+
+  void Note(const ConfigPlace& place, std::string_view message) {
+    faults.push_back({place.line, place.column, fmt::format("{}: {}", place.ToString(), message)});
+  }
+};
+
+struct ConfigTable::Node {
+  ConfigFile::Impl* file = nullptr;
+  const toml::table* table = nullptr;  // Null where the table is absent.
+  std::string name;                    // "[http]"; "" for the root.
+  std::set<std::string, std::less<>> asked;
+
+  const toml::node* Find(std::string_view key) {
+    asked.emplace(key);
+    return table == nullptr ? nullptr : table->get(key);
+  }
+
+  void WrongType(std::string_view key, const toml::node& node, std::string_view expected) {
+    file->Note(PlaceOf(file->file, node.source()), fmt::format("{}: expected {}", key, expected));
+  }
+
+  template <typename T>
+  T Scalar(std::string_view key, T default_value, std::string_view expected) {
+    const toml::node* node = Find(key);
+    if (node == nullptr) return default_value;
+    if (const auto* value = node->as<T>()) return value->get();
+    WrongType(key, *node, expected);
+    return default_value;
+  }
+};
+
+std::string ConfigPlace::ToString() const { return fmt::format("{}:{}:{}", file, line, column); }
+
+bool ConfigTable::Has(std::string_view key) const { return node_->Find(key) != nullptr; }
+
+std::vector<std::string> ConfigTable::Keys() const {
+  std::vector<std::pair<toml::source_position, std::string>> found;
+  if (node_->table != nullptr) {
+    for (const auto& [key, value] : *node_->table)
+      found.emplace_back(key.source().begin, std::string(key.str()));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> keys;
+  for (auto& [position, key] : found) keys.push_back(std::move(key));
+  return keys;
+}
+
+std::string ConfigTable::String(std::string_view key, std::string_view default_value) {
+  return node_->Scalar<std::string>(key, std::string(default_value), "a string");
+}
+
+std::string ConfigTable::RequiredString(std::string_view key) {
+  std::string value = String(key);
+  if (!Has(key)) {
+    Fault(fmt::format("{}{}\"{}\" is missing", Name(), Name().empty() ? "" : ": ", key));
+  } else if (value.empty() && KindOf(key) == Kind::kString) {
+    Fault(key, "must not be empty");
+  }
+  return value;
+}
+
+std::int64_t ConfigTable::Integer(std::string_view key, std::int64_t default_value,
+                                  std::int64_t min, std::int64_t max) {
+  const std::int64_t value = node_->Scalar<std::int64_t>(key, default_value, "a whole number");
+  if (value >= min && value <= max) return value;
+  Fault(key, fmt::format("{} is out of range ({} to {})", value, min, max));
+  return default_value;
+}
+
+double ConfigTable::Number(std::string_view key, double default_value) {
+  const toml::node* node = node_->Find(key);
+  if (node == nullptr) return default_value;
+  if (const auto* integer = node->as_integer()) return static_cast<double>(integer->get());
+  return node_->Scalar<double>(key, default_value, "a number");
+}
+
+bool ConfigTable::Bool(std::string_view key, bool default_value) {
+  return node_->Scalar<bool>(key, default_value, "true or false");
+}
+
+std::chrono::milliseconds ConfigTable::Duration(std::string_view key,
+                                                std::chrono::milliseconds default_value) {
+  if (!Has(key)) return default_value;
+  if (KindOf(key) != Kind::kString) {
+    Fault(key, "expected a duration in quotes (write \"30s\", \"5m\", \"2h\" or \"1d\")");
+    return default_value;
+  }
+  const Result<std::chrono::milliseconds> duration = ParseDuration(String(key));
+  if (duration) return *duration;
+  Fault(key, duration.error().message);
+  return default_value;
+}
+
+std::uint64_t ConfigTable::Size(std::string_view key, std::uint64_t default_bytes) {
+  if (!Has(key)) return default_bytes;
+  if (KindOf(key) == Kind::kInteger) {
+    return static_cast<std::uint64_t>(Integer(key, static_cast<std::int64_t>(default_bytes), 0,
+                                              std::numeric_limits<std::int64_t>::max()));
+  }
+  if (KindOf(key) != Kind::kString) {
+    Fault(key, "expected a size (write \"512KiB\", \"10MB\" or \"1.5GiB\")");
+    return default_bytes;
+  }
+  const Result<std::uint64_t> size = ParseSize(String(key));
+  if (size) return *size;
+  Fault(key, size.error().message);
+  return default_bytes;
+}
+
+std::vector<std::string> ConfigTable::Strings(std::string_view key,
+                                              std::vector<std::string> default_value) {
+  const toml::node* node = node_->Find(key);
+  if (node == nullptr) return default_value;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    node_->WrongType(key, *node, "a list of strings");
+    return default_value;
+  }
+  std::vector<std::string> values;
+  for (const toml::node& element : *array) {
+    if (const auto* text = element.as_string()) {
+      values.push_back(text->get());
+    } else {
+      node_->WrongType(key, element, "a string");
+    }
+  }
+  return values;
+}
+
+std::map<std::string, std::string> ConfigTable::StringMap(std::string_view key) {
+  std::map<std::string, std::string> values;
+  const toml::node* node = node_->Find(key);
+  if (node == nullptr) return values;
+  const toml::table* table = node->as_table();
+  if (table == nullptr) {
+    node_->WrongType(key, *node, "a table of strings");
+    return values;
+  }
+  for (const auto& [name, value] : *table) {
+    if (const auto* text = value.as_string()) {
+      values.emplace(std::string(name.str()), text->get());
+    } else {
+      node_->WrongType(fmt::format("{}.{}", key, name.str()), value, "a string");
+    }
+  }
+  return values;
+}
+
+std::string ConfigTable::OneOf(std::string_view key, std::string_view default_value,
+                               const std::vector<std::string>& choices) {
+  const std::string value = String(key, default_value);
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return value;
+  Fault(key, fmt::format("\"{}\" is not one of {}{}", value, fmt::join(choices, ", "),
+                         DidYouMean(value, choices)));
+  return std::string(default_value);
+}
+
+ConfigTable::Kind ConfigTable::KindOf(std::string_view key) const {
+  const toml::node* node = node_->Find(key);
+  if (node == nullptr) return Kind::kAbsent;
+  switch (node->type()) {
+    case toml::node_type::string:
+      return Kind::kString;
+    case toml::node_type::integer:
+      return Kind::kInteger;
+    case toml::node_type::floating_point:
+      return Kind::kFloat;
+    case toml::node_type::boolean:
+      return Kind::kBool;
+    case toml::node_type::table:
+      return Kind::kTable;
+    case toml::node_type::array:
+      return Kind::kArray;
+    default:
+      return Kind::kOther;
+  }
+}
+
+ConfigTable ConfigTable::Table(std::string_view key) {
+  const toml::node* node = node_->Find(key);
+  auto child = std::make_shared<Node>();
+  child->file = node_->file;
+  child->name = fmt::format("[{}]", key);
+  if (node != nullptr) {
+    child->table = node->as_table();
+    if (child->table == nullptr) node_->WrongType(key, *node, "a table");
+  }
+  node_->file->tables.push_back(child);
+  return ConfigTable(child);
+}
+
+std::vector<ConfigTable> ConfigTable::Tables(std::string_view key) {
+  std::vector<ConfigTable> tables;
+  const toml::node* node = node_->Find(key);
+  if (node == nullptr) return tables;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    node_->WrongType(key, *node, fmt::format("tables, each under [[{}]]", key));
+    return tables;
+  }
+  for (const toml::node& element : *array) {
+    const toml::table* table = element.as_table();
+    if (table == nullptr) {
+      node_->WrongType(key, element, fmt::format("a table, under [[{}]]", key));
+      continue;
+    }
+    auto child = std::make_shared<Node>();
+    child->file = node_->file;
+    child->table = table;
+    child->name = fmt::format("[[{}]]", key);
+    for (const char* naming : {"alert", "record", "name", "job"}) {
+      if (const auto* text = table->get_as<std::string>(naming)) {
+        child->name += fmt::format(" \"{}\"", text->get());
+        break;
+      }
+    }
+    node_->file->tables.push_back(child);
+    tables.push_back(ConfigTable(child));
+  }
+  return tables;
+}
+
+ConfigPlace ConfigTable::Place() const {
+  if (node_->table == nullptr) return {node_->file->file, 1, 1};
+  const ConfigPlace place = PlaceOf(node_->file->file, node_->table->source());
+  return place.line == 0 ? ConfigPlace{node_->file->file, 1, 1} : place;
+}
+
+ConfigPlace ConfigTable::Place(std::string_view key) const {
+  const toml::node* node = node_->Find(key);
+  return node == nullptr ? Place() : PlaceOf(node_->file->file, node->source());
+}
+
+std::string ConfigTable::Name() const { return node_->name; }
+
+void ConfigTable::Fault(std::string_view key, std::string_view message) {
+  node_->file->Note(Place(key), fmt::format("{}: {}", key, message));
+}
+
+void ConfigTable::Fault(std::string_view message) { node_->file->Note(Place(), message); }
+
+ConfigFile::ConfigFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ConfigFile::ConfigFile(ConfigFile&&) noexcept = default;
+ConfigFile& ConfigFile::operator=(ConfigFile&&) noexcept = default;
+ConfigFile::~ConfigFile() = default;
+
+Result<ConfigFile> ConfigFile::Load(const std::string& path) {
+  const Result<std::string> content = ReadFile(path);
+  if (!content) return Forward(content.error());
+  return Parse(*content, path);
+}
+
+Result<ConfigFile> ConfigFile::Parse(std::string_view text, const std::string& name) {
+  auto impl = std::make_unique<Impl>();
+  impl->file = name;
+  try {
+    impl->document = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    return Fail(ErrorCode::kInvalid, "{}: {}", PlaceOf(name, error.source()).ToString(),
+                error.description());
+  }
+  return ConfigFile(std::move(impl));
+}
+
+ConfigTable ConfigFile::Root() {
+  auto node = std::make_shared<ConfigTable::Node>();
+  node->file = impl_.get();
+  node->table = &impl_->document;
+  impl_->tables.push_back(node);
+  return ConfigTable(node);
+}
+
+Status ConfigFile::Finish() {
+  std::map<const toml::table*, std::set<std::string, std::less<>>> asked;
+  std::map<const toml::table*, std::string> names;
+  for (const auto& node : impl_->tables) {
+    if (node->table == nullptr) continue;
+    asked[node->table].insert(node->asked.begin(), node->asked.end());
+    names[node->table] = node->name;
+  }
+  for (const auto& [table, known] : asked) {
+    for (const auto& [key, value] : *table) {
+      if (known.contains(key.str())) continue;
+      const std::string in = names[table].empty() ? "" : fmt::format(" in {}", names[table]);
+      impl_->Note(
+          PlaceOf(impl_->file, key.source()),
+          fmt::format("unknown key \"{}\"{}{}", key.str(), in,
+                      DidYouMean(key.str(), std::vector<std::string>(known.begin(), known.end()))));
+    }
+  }
+  impl_->tables.clear();
+  if (impl_->faults.empty()) return {};
+  std::stable_sort(impl_->faults.begin(), impl_->faults.end(),
+                   [](const NotedFault& a, const NotedFault& b) {
+                     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+                   });
+  std::vector<std::string> lines;
+  for (const NotedFault& fault : impl_->faults) lines.push_back(fault.text);
+  return Fail(ErrorCode::kInvalid, "{}", fmt::join(lines, "\n"));
+}
+
+}  // namespace atalaya
