@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153
 # Sourced by ./up and ./check: which Debian packages they need, and installing those that are missing.
 # Tested on Debian 12 only.
 
@@ -10,6 +11,7 @@ RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the m
 TEST_PACKAGES=(
   libgtest-dev libgmock-dev clang-format chromium mosquitto-clients python3-paho-mqtt python3-prometheus-client
   systemd util-linux curl openssl ca-certificates
+  libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1  # What the unpacked mosquitto links.
 )
 # Unpacked under build/peers/, never installed: they would start services or take a port.
 PEER_PACKAGES=(prometheus prometheus-node-exporter mosquitto)
