@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "promql/ast.h"
+#include "telemetry/series_source.h"
+
+namespace atalaya::promql {
+
+struct EngineOptions {
+  std::int64_t lookback_ms = 300'000;      // How old the sample of an instant selector may be.
+  std::int64_t subquery_step_ms = 60'000;  // Of a subquery that names none.
+  std::uint64_t max_samples = 50'000'000;  // Samples that one query may read or make, all nodes.
+  std::uint64_t max_series = 200'000;      // Series in any one vector.
+  std::chrono::milliseconds timeout{120'000};  // Of one query.
+  const Clock* clock = &SystemClock();         // For the timeout.
+};
+
+// What a query yields: a scalar, a string, an instant vector or a matrix.
+using Value = std::variant<telemetry::Sample, std::string, std::vector<telemetry::LabelledSample>,
+                           std::vector<telemetry::SeriesSamples>>;
+
+struct QueryResult {
+  Value value;
+  // Prometheus's annotations, each once: `PromQL warning: ... (1:20)`, `PromQL info: ... (1:6)`.
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
+};
+
+// Evaluates expressions over a source of series, with the semantics of Prometheus 3.x for floats:
+// left-open windows, 5 minutes of lookback, stale markers end a series.
+//
+// Failures: kInvalid where the expression cannot be evaluated (many-to-many matching, duplicate
+// label sets, ...), kLimit with the name of the limit (`max_samples`, `max_series`), kTimeout for
+// `timeout` and for a cancelled query, and whatever the source fails with.
+//
+// Threads: any, several at once; blocks as long as the source does. A cancelled query ends within
+// some ten thousand samples' work.
+class Engine {
+ public:
+  explicit Engine(const telemetry::SeriesSource& source, EngineOptions options = {});
+
+  // The value at one time: whatever type the expression has. A vector is in the order that the
+  // expression gives it (sort, topk), else sorted by labels.
+  Result<QueryResult> EvaluateInstant(const ExprPtr& expr, std::int64_t time_ms,
+                                      const std::atomic<bool>* cancelled = nullptr) const;
+
+  // The value at from_ms, from_ms + step_ms, ... up to to_ms: always a matrix, sorted by labels.
+  // kInvalid where step_ms <= 0, to_ms < from_ms, or the expression is a string or a range vector.
+  Result<QueryResult> EvaluateRange(const ExprPtr& expr, std::int64_t from_ms, std::int64_t to_ms,
+                                    std::int64_t step_ms,
+                                    const std::atomic<bool>* cancelled = nullptr) const;
+
+ private:
+  const telemetry::SeriesSource& source_;
+  const EngineOptions options_;
+};
+
+}  // namespace atalaya::promql
