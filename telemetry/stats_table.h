@@ -1,0 +1,223 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace atalaya::telemetry {
+
+enum class StatType : std::uint8_t { kCounter, kGauge };
+
+// Every figure that cloud_server keeps, as data: the enums, the exporter's page and the
+// documentation derive from these two lists. The order is the layout of the segment: append only,
+// and never reuse a place.
+//
+// FAMILY(id, type, metric name, help); a name with `_seconds` is kept in nanoseconds.
+#define ATALAYA_STAT_FAMILIES(FAMILY)                                                            \
+  FAMILY(kPacketsReceived, kCounter, "cloud_server_packets_received_total",                      \
+         "Packets read from clients, by MQTT packet type.")                                      \
+  FAMILY(kPacketsSent, kCounter, "cloud_server_packets_sent_total",                              \
+         "Packets written to clients, by MQTT packet type.")                                     \
+  FAMILY(kReceivedBytes, kCounter, "cloud_server_received_bytes_total",                          \
+         "Bytes read from client connections.")                                                  \
+  FAMILY(kSentBytes, kCounter, "cloud_server_sent_bytes_total",                                  \
+         "Bytes written to client connections.")                                                 \
+  FAMILY(kConnectionsAccepted, kCounter, "cloud_server_connections_accepted_total",              \
+         "Connections taken from the listeners.")                                                \
+  FAMILY(kConnections, kGauge, "cloud_server_connections", "Connections open now.")              \
+  FAMILY(kConnectionsRefused, kCounter, "cloud_server_connections_refused_total",                \
+         "CONNECT packets answered with a refusal, by reason.")                                  \
+  FAMILY(kConnectionsClosed, kCounter, "cloud_server_connections_closed_total",                  \
+         "Connections that ended, by reason.")                                                   \
+  FAMILY(kPacketsMalformed, kCounter, "cloud_server_packets_malformed_total",                    \
+         "Packets that broke the protocol and so ended their connection, by what was wrong.")    \
+  FAMILY(kPublishesReceived, kCounter, "cloud_server_publishes_received_total",                  \
+         "PUBLISH packets taken from clients, by their QoS.")                                    \
+  FAMILY(kPublishesDelivered, kCounter, "cloud_server_publishes_delivered_total",                \
+         "PUBLISH packets handed to subscribers, by the QoS of the delivery.")                   \
+  FAMILY(kPublishReceivedBytes, kCounter, "cloud_server_publish_received_payload_bytes_total",   \
+         "Payload bytes of the PUBLISH packets taken from clients.")                             \
+  FAMILY(kPublishDeliveredBytes, kCounter, "cloud_server_publish_delivered_payload_bytes_total", \
+         "Payload bytes of the PUBLISH packets handed to subscribers.")                          \
+  FAMILY(kPublishesDropped, kCounter, "cloud_server_publishes_dropped_total",                    \
+         "Publishes that a subscriber should have had and did not get, by reason.")              \
+  FAMILY(kPublishesUnrouted, kCounter, "cloud_server_publishes_unrouted_total",                  \
+         "Publishes taken that no subscription matched.")                                        \
+  FAMILY(kPublishesResent, kCounter, "cloud_server_publishes_resent_total",                      \
+         "Publishes sent again, marked DUP, after a session was resumed.")                       \
+  FAMILY(kWillsPublished, kCounter, "cloud_server_wills_published_total",                        \
+         "Will messages published because a client went away without saying so.")                \
+  FAMILY(kSessions, kGauge, "cloud_server_sessions",                                             \
+         "Sessions held, by whether their client is connected.")                                 \
+  FAMILY(kSessionsEnded, kCounter, "cloud_server_sessions_ended_total",                          \
+         "Sessions that were discarded, by reason.")                                             \
+  FAMILY(kSubscriptions, kGauge, "cloud_server_subscriptions", "Subscriptions held.")            \
+  FAMILY(kRetainedMessages, kGauge, "cloud_server_retained_messages", "Retained messages held.") \
+  FAMILY(kRetainedBytes, kGauge, "cloud_server_retained_bytes",                                  \
+         "Topic and payload bytes of the retained messages held.")                               \
+  FAMILY(kQueuePackets, kGauge, "cloud_server_queue_packets",                                    \
+         "Publishes waiting in sessions for their client or for room in flight.")                \
+  FAMILY(kQueueBytes, kGauge, "cloud_server_queue_bytes",                                        \
+         "Topic and payload bytes waiting in sessions.")                                         \
+  FAMILY(kOutputBytes, kGauge, "cloud_server_output_buffer_bytes",                               \
+         "Bytes written by the server that the kernel has not taken yet.")                       \
+  FAMILY(kInflightPackets, kGauge, "cloud_server_inflight_packets",                              \
+         "QoS 1 and 2 publishes that wait for an acknowledgement, by direction.")                \
+  FAMILY(kLoopBusyNs, kCounter, "cloud_server_loop_busy_seconds_total",                          \
+         "Time the event loops spent working rather than waiting.")
+
+// STAT(id, family, label name, label value); a family without labels has one entry with "" for
+// both.
+#define ATALAYA_STATS(STAT)                                                                    \
+  STAT(kReceivedConnect, kPacketsReceived, "type", "connect") /* In the order of the packet */ \
+  STAT(kReceivedConnack, kPacketsReceived, "type", "connack") /* types' numbers, 1 to 15:  */  \
+  STAT(kReceivedPublish, kPacketsReceived, "type", "publish") /* see PacketsReceived.      */  \
+  STAT(kReceivedPuback, kPacketsReceived, "type", "puback")                                    \
+  STAT(kReceivedPubrec, kPacketsReceived, "type", "pubrec")                                    \
+  STAT(kReceivedPubrel, kPacketsReceived, "type", "pubrel")                                    \
+  STAT(kReceivedPubcomp, kPacketsReceived, "type", "pubcomp")                                  \
+  STAT(kReceivedSubscribe, kPacketsReceived, "type", "subscribe")                              \
+  STAT(kReceivedSuback, kPacketsReceived, "type", "suback")                                    \
+  STAT(kReceivedUnsubscribe, kPacketsReceived, "type", "unsubscribe")                          \
+  STAT(kReceivedUnsuback, kPacketsReceived, "type", "unsuback")                                \
+  STAT(kReceivedPingreq, kPacketsReceived, "type", "pingreq")                                  \
+  STAT(kReceivedPingresp, kPacketsReceived, "type", "pingresp")                                \
+  STAT(kReceivedDisconnect, kPacketsReceived, "type", "disconnect")                            \
+  STAT(kReceivedAuth, kPacketsReceived, "type", "auth")                                        \
+  STAT(kSentConnect, kPacketsSent, "type", "connect")                                          \
+  STAT(kSentConnack, kPacketsSent, "type", "connack")                                          \
+  STAT(kSentPublish, kPacketsSent, "type", "publish")                                          \
+  STAT(kSentPuback, kPacketsSent, "type", "puback")                                            \
+  STAT(kSentPubrec, kPacketsSent, "type", "pubrec")                                            \
+  STAT(kSentPubrel, kPacketsSent, "type", "pubrel")                                            \
+  STAT(kSentPubcomp, kPacketsSent, "type", "pubcomp")                                          \
+  STAT(kSentSubscribe, kPacketsSent, "type", "subscribe")                                      \
+  STAT(kSentSuback, kPacketsSent, "type", "suback")                                            \
+  STAT(kSentUnsubscribe, kPacketsSent, "type", "unsubscribe")                                  \
+  STAT(kSentUnsuback, kPacketsSent, "type", "unsuback")                                        \
+  STAT(kSentPingreq, kPacketsSent, "type", "pingreq")                                          \
+  STAT(kSentPingresp, kPacketsSent, "type", "pingresp")                                        \
+  STAT(kSentDisconnect, kPacketsSent, "type", "disconnect")                                    \
+  STAT(kSentAuth, kPacketsSent, "type", "auth")                                                \
+  STAT(kReceivedBytes, kReceivedBytes, "", "")                                                 \
+  STAT(kSentBytes, kSentBytes, "", "")                                                         \
+  STAT(kConnectionsAccepted, kConnectionsAccepted, "", "")                                     \
+  STAT(kConnections, kConnections, "", "")                                                     \
+  STAT(kRefusedProtocolVersion, kConnectionsRefused, "reason", "protocol_version")             \
+  STAT(kRefusedClientId, kConnectionsRefused, "reason", "client_id")                           \
+  STAT(kRefusedServerUnavailable, kConnectionsRefused, "reason", "server_unavailable")         \
+  STAT(kRefusedBadCredentials, kConnectionsRefused, "reason", "bad_credentials")               \
+  STAT(kRefusedNotAuthorized, kConnectionsRefused, "reason", "not_authorized")                 \
+  STAT(kRefusedConnectionLimit, kConnectionsRefused, "reason", "connection_limit")             \
+  STAT(kClosedDisconnect, kConnectionsClosed, "reason", "disconnect")                          \
+  STAT(kClosedPeerGone, kConnectionsClosed, "reason", "peer_gone")                             \
+  STAT(kClosedKeepAlive, kConnectionsClosed, "reason", "keep_alive")                           \
+  STAT(kClosedTakeover, kConnectionsClosed, "reason", "takeover")                              \
+  STAT(kClosedRefused, kConnectionsClosed, "reason", "refused")                                \
+  STAT(kClosedMalformed, kConnectionsClosed, "reason", "malformed")                            \
+  STAT(kClosedProtocolError, kConnectionsClosed, "reason", "protocol_error")                   \
+  STAT(kClosedTooLarge, kConnectionsClosed, "reason", "packet_too_large")                      \
+  STAT(kClosedSlowConsumer, kConnectionsClosed, "reason", "slow_consumer")                     \
+  STAT(kClosedConnectTimeout, kConnectionsClosed, "reason", "connect_timeout")                 \
+  STAT(kClosedIoError, kConnectionsClosed, "reason", "io_error")                               \
+  STAT(kClosedServerStopping, kConnectionsClosed, "reason", "server_stopping")                 \
+  STAT(kMalformedFixedHeader, kPacketsMalformed, "reason", "fixed_header")                     \
+  STAT(kMalformedLength, kPacketsMalformed, "reason", "remaining_length")                      \
+  STAT(kMalformedTruncated, kPacketsMalformed, "reason", "truncated")                          \
+  STAT(kMalformedTrailing, kPacketsMalformed, "reason", "trailing_bytes")                      \
+  STAT(kMalformedString, kPacketsMalformed, "reason", "string")                                \
+  STAT(kMalformedTopic, kPacketsMalformed, "reason", "topic")                                  \
+  STAT(kMalformedPacketId, kPacketsMalformed, "reason", "packet_id")                           \
+  STAT(kMalformedProtocolName, kPacketsMalformed, "reason", "protocol_name")                   \
+  STAT(kMalformedConnectFlags, kPacketsMalformed, "reason", "connect_flags")                   \
+  STAT(kMalformedQos, kPacketsMalformed, "reason", "qos")                                      \
+  STAT(kMalformedProperty, kPacketsMalformed, "reason", "property")                            \
+  STAT(kMalformedTooLarge, kPacketsMalformed, "reason", "too_large")                           \
+  STAT(kMalformedUnexpected, kPacketsMalformed, "reason", "unexpected_packet")                 \
+  STAT(kMalformedOther, kPacketsMalformed, "reason", "other")                                  \
+  STAT(kPublishesReceivedQos0, kPublishesReceived, "qos", "0")                                 \
+  STAT(kPublishesReceivedQos1, kPublishesReceived, "qos", "1")                                 \
+  STAT(kPublishesReceivedQos2, kPublishesReceived, "qos", "2")                                 \
+  STAT(kPublishesDeliveredQos0, kPublishesDelivered, "qos", "0")                               \
+  STAT(kPublishesDeliveredQos1, kPublishesDelivered, "qos", "1")                               \
+  STAT(kPublishesDeliveredQos2, kPublishesDelivered, "qos", "2")                               \
+  STAT(kPublishReceivedBytes, kPublishReceivedBytes, "", "")                                   \
+  STAT(kPublishDeliveredBytes, kPublishDeliveredBytes, "", "")                                 \
+  STAT(kDroppedQueueFull, kPublishesDropped, "reason", "queue_full")                           \
+  STAT(kDroppedSlowConsumer, kPublishesDropped, "reason", "slow_consumer")                     \
+  STAT(kDroppedConnectionLost, kPublishesDropped, "reason", "connection_lost")                 \
+  STAT(kDroppedExpired, kPublishesDropped, "reason", "expired")                                \
+  STAT(kDroppedTooLarge, kPublishesDropped, "reason", "too_large")                             \
+  STAT(kDroppedSessionEnded, kPublishesDropped, "reason", "session_ended")                     \
+  STAT(kDroppedRetainedLimit, kPublishesDropped, "reason", "retained_limit")                   \
+  STAT(kDroppedLoopQueueFull, kPublishesDropped, "reason", "loop_queue_full")                  \
+  STAT(kPublishesUnrouted, kPublishesUnrouted, "", "")                                         \
+  STAT(kPublishesResent, kPublishesResent, "", "")                                             \
+  STAT(kWillsPublished, kWillsPublished, "", "")                                               \
+  STAT(kSessionsConnected, kSessions, "state", "connected")                                    \
+  STAT(kSessionsOffline, kSessions, "state", "offline")                                        \
+  STAT(kSessionsEndedClean, kSessionsEnded, "reason", "clean")                                 \
+  STAT(kSessionsEndedExpired, kSessionsEnded, "reason", "expired")                             \
+  STAT(kSessionsEndedLimit, kSessionsEnded, "reason", "limit")                                 \
+  STAT(kSubscriptions, kSubscriptions, "", "")                                                 \
+  STAT(kRetainedMessages, kRetainedMessages, "", "")                                           \
+  STAT(kRetainedBytes, kRetainedBytes, "", "")                                                 \
+  STAT(kQueuePackets, kQueuePackets, "", "")                                                   \
+  STAT(kQueueBytes, kQueueBytes, "", "")                                                       \
+  STAT(kOutputBytes, kOutputBytes, "", "")                                                     \
+  STAT(kInflightIn, kInflightPackets, "direction", "in")                                       \
+  STAT(kInflightOut, kInflightPackets, "direction", "out")                                     \
+  STAT(kLoopBusyNs, kLoopBusyNs, "", "")
+
+#define ATALAYA_ENUMERATOR(id, ...) id,
+enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };
+enum class Stat : std::uint16_t { ATALAYA_STATS(ATALAYA_ENUMERATOR) };
+#undef ATALAYA_ENUMERATOR
+
+struct StatFamilyInfo {
+  StatFamily id;
+  StatType type;
+  std::string_view name;
+  std::string_view help;
+
+  // What a kept value is multiplied with for the page.
+  constexpr double Scale() const { return name.find("_seconds") == name.npos ? 1.0 : 1e-9; }
+};
+
+struct StatInfo {
+  Stat id;
+  StatFamily family;
+  std::string_view label_name;  // "" where the family has no label.
+  std::string_view label_value;
+};
+
+#define ATALAYA_FAMILY_INFO(id, type, name, help) \
+  StatFamilyInfo{StatFamily::id, StatType::type, name, help},
+#define ATALAYA_STAT_INFO(id, family, label_name, label_value) \
+  StatInfo{Stat::id, StatFamily::family, label_name, label_value},
+inline constexpr std::array kStatFamilies{ATALAYA_STAT_FAMILIES(ATALAYA_FAMILY_INFO)};
+inline constexpr std::array kStats{ATALAYA_STATS(ATALAYA_STAT_INFO)};
+#undef ATALAYA_FAMILY_INFO
+#undef ATALAYA_STAT_INFO
+#undef ATALAYA_STAT_FAMILIES
+#undef ATALAYA_STATS
+
+inline constexpr std::size_t kStatCount = kStats.size();
+
+// The figure for an MQTT packet type as it stands in the fixed header: 1 (CONNECT) to 15 (AUTH).
+constexpr Stat PacketsReceived(unsigned packet_type) {
+  return static_cast<Stat>(static_cast<unsigned>(Stat::kReceivedConnect) + packet_type - 1);
+}
+constexpr Stat PacketsSent(unsigned packet_type) {
+  return static_cast<Stat>(static_cast<unsigned>(Stat::kSentConnect) + packet_type - 1);
+}
+// `qos` is 0 to 2.
+constexpr Stat PublishesReceived(unsigned qos) {
+  return static_cast<Stat>(static_cast<unsigned>(Stat::kPublishesReceivedQos0) + qos);
+}
+constexpr Stat PublishesDelivered(unsigned qos) {
+  return static_cast<Stat>(static_cast<unsigned>(Stat::kPublishesDeliveredQos0) + qos);
+}
+
+}  // namespace atalaya::telemetry
