@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,12 +19,19 @@ enum class SqliteSync {
 
 class SqliteStatement;
 
+// How long a statement waits for another connection's write before it fails with kBusy.
+inline constexpr int kSqliteBusyTimeoutMs = 2000;
+
 // One connection to one SQLite file in WAL mode. Threads: one at a time.
+//
+// Every failure here names the file, and carries one of: kInvalid, the file is damaged or no SQLite
+// database, or the SQL is wrong (trying again will fail again); kBusy, another connection kept it
+// locked; kLimit, the disk is full; kIo, everything else.
 class SqliteDatabase {
  public:
-  // Opens or creates. The file's version is its user_version; one above `migrations.size()` is
-  // kVersion, by name. The statements of `migrations[i]` lead from version i to i + 1, each in a
-  // transaction. kIo where the file is broken or cannot be opened.
+  // Opens or creates. The file's version is its user_version; one above
+  // `migrations.size()` is kVersion, by name. The statements of `migrations[i]` lead from version i
+  // to i + 1, each in a transaction. Blocks on the disk.
   static Result<SqliteDatabase> Open(const std::string& path, SqliteSync sync,
                                      std::span<const std::string_view> migrations);
 
@@ -50,6 +56,7 @@ class SqliteStatement {
   SqliteStatement& operator=(SqliteStatement&& other) noexcept;
   ~SqliteStatement();
 
+  // Text and bytes are copied. A parameter that is not there is a programmer's error.
   SqliteStatement& Bind(int parameter, std::int64_t value);
   SqliteStatement& Bind(int parameter, double value);
   SqliteStatement& Bind(int parameter, std::string_view text);
@@ -68,16 +75,18 @@ class SqliteStatement {
  private:
   friend class SqliteDatabase;
   explicit SqliteStatement(sqlite3_stmt* statement) : statement_(statement) {}
-  sqlite3_stmt* statement_ = nullptr;
+  sqlite3_stmt* statement_;
 };
 
-// BEGIN IMMEDIATE in the constructor's stead: rolls back unless Commit was called.
+// A write transaction (BEGIN IMMEDIATE) that rolls back unless it was committed. The database must
+// outlive it and stay where it is.
 class SqliteTransaction {
  public:
   static Result<SqliteTransaction> Begin(SqliteDatabase& database);
   SqliteTransaction(SqliteTransaction&& other) noexcept;
+  SqliteTransaction& operator=(SqliteTransaction&&) = delete;
   ~SqliteTransaction();
-  Status Commit();
+  Status Commit();  // Where it fails, nothing was written.
 
  private:
   explicit SqliteTransaction(SqliteDatabase* database) : database_(database) {}
