@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alertd/collect/collector.h"
+#include "alertd/notify/receiver_config.h"
+#include "alertd/rules/rule.h"
+#include "alertd/rules/rule_engine.h"
+#include "base/net.h"
+#include "base/result.h"
+
+namespace atalaya::alertd {
+
+// The whole configuration: one or more TOML files read in order as one. [[tables]] are put one
+// behind another, keys of [tables] given twice take the later value. Paths are relative to the
+// folder of the file that names them.
+//
+//   [http]     listen = "127.0.0.1:9480"; external_url = "http://127.0.0.1:9480"
+//   [storage]  dir = "/var/lib/atalaya/alertd"
+//   [rules]    files = ["rules/*.toml"]; interval = "5s"
+//   [drill]    match = { server = "cloud_server" }; notify = false
+//   [[scrape]], [[probe]], [[process]], [telemetry]: alertd/collect/collect_config.h
+//   [[receiver]]: alertd/notify/receiver_config.h
+struct Config {
+  struct Http {
+    HostPort listen{"127.0.0.1", 9480};
+    std::string external_url;  // "" means http:// and the real listen address.
+  } http;
+  struct Storage {
+    std::string dir = "/var/lib/atalaya/alertd";  // Holds state.db and history.db.
+  } storage;
+  CollectorConfig collect;
+  struct Rules {
+    std::chrono::milliseconds interval{5'000};
+    std::vector<Rule> list;  // Of all files, in the order of their names.
+  } rules;
+  std::vector<ReceiverConfig> receivers;
+  std::optional<DrillConfig> drill;
+};
+
+// Reads the files and the rule files that they name. kInvalid with every fault, a line each.
+Result<Config> LoadConfig(const std::vector<std::string>& paths);
+
+}  // namespace atalaya::alertd

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alertd/alert.h"
+#include "alertd/rules/alert_store.h"
+#include "alertd/rules/rule.h"
+#include "alertd/rules/rule_snapshot.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/sqlite.h"
+#include "promql/engine.h"
+#include "telemetry/series_source.h"
+
+namespace atalaya::alertd {
+
+// A rule's evaluation fails where it would make more.
+inline constexpr std::size_t kMaxAlertsPerRule = 10'000;
+
+// [drill]: alerts that become active with all of `match` are labelled drill="true".
+struct DrillConfig {
+  std::map<std::string, std::string> match;
+  bool notify = false;  // The ordinary receivers hear of them too.
+};
+
+struct RuleEngineOptions {
+  const telemetry::SeriesSource* source = nullptr;  // Not owned, outlives the engine.
+  const Clock* clock = &SystemClock();
+  std::chrono::milliseconds interval{5'000};  // For the snapshot; who calls Evaluate keeps it.
+  std::optional<DrillConfig> drill;
+
+  // Runs within the transaction that stores the new states; where it fails, nothing is stored and
+  // the same changes come again with the next evaluation.
+  std::function<Status(SqliteDatabase&, std::span<const Alert> changed, std::int64_t now_ms)>
+      on_changed;
+};
+
+// The life of alerts: inactive, pending while the condition holds for less than `for`, firing,
+// resolved. States are in `database`, `for` included; the time between two runs does not count
+// towards it.
+//
+// After a start nothing that was active resolves until `settled` was true once: what was not looked
+// at yet says nothing. Threads: one at a time; blocks on the source and the database.
+class RuleEngine {
+ public:
+  // Loads the stored states. `database` is a connection of the engine's own.
+  static Result<std::unique_ptr<RuleEngine>> Create(RuleEngineOptions options,
+                                                    std::vector<Rule> rules,
+                                                    SqliteDatabase database);
+  ~RuleEngine();
+
+  struct Moment {
+    std::int64_t now_ms = 0;
+    std::int64_t event_ns = 0;  // Steady clock: the event that asks for it; 0 for a tick.
+    bool settled = true;        // Every target was looked at since the start.
+  };
+  // Evaluates all rules once, stores what changed, hands it to on_changed. Fails where the database
+  // does; a rule's own failure stands in the snapshot, is logged once per change, and leaves the
+  // rule's alerts as they were.
+  Status Evaluate(const Moment& moment);
+
+  // Takes other rules, at once: alerts of rules that stay the same by name keep their state, the
+  // others resolve at the next evaluation as no longer reported.
+  void ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill);
+
+  RulesSnapshot Snapshot() const;
+
+ private:
+  struct Impl;
+  explicit RuleEngine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace atalaya::alertd

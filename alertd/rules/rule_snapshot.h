@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "alertd/alert.h"
+
+namespace atalaya::alertd {
+
+// One rule after its last evaluation: what /api/v1/rules and /api/v1/alerts show.
+struct RuleStatus {
+  std::string alert;
+  std::string kind;   // "expr", "disk", "down", "hung", "temperature".
+  std::string query;  // As PromQL.
+  std::string file;
+  std::chrono::milliseconds for_duration{0};
+  std::map<std::string, std::string> labels;       // As written, templates not expanded.
+  std::map<std::string, std::string> annotations;  // As written.
+  bool evaluated = false;                          // At least once; the rest is void before.
+  std::string last_error;                          // "" where the last evaluation went well.
+  std::int64_t last_evaluation_ms = 0;
+  std::chrono::nanoseconds evaluation_time{0};
+  AlertState state = AlertState::kInactive;  // The highest of its alerts.
+  std::vector<Alert> alerts;                 // Pending and firing, sorted by labels.
+};
+
+struct RulesSnapshot {
+  std::chrono::milliseconds interval{0};
+  std::int64_t evaluated_at_ms = 0;  // 0 before the first time.
+  std::vector<RuleStatus> rules;     // In the order of the files.
+};
+
+}  // namespace atalaya::alertd

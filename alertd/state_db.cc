@@ -1,0 +1,17 @@
+#include "alertd/state_db.h"
+
+#include <array>
+#include <string_view>
+
+#include "alertd/notify/outbox.h"
+#include "alertd/rules/alert_store.h"
+
+namespace atalaya::alertd {
+
+Result<SqliteDatabase> OpenStateDb(const std::string& path) {
+  // In the order in which they were released: what stands here never changes, it only grows.
+  const std::array<std::string_view, 2> migrations = {kRulesMigration1, kNotifyMigration1};
+  return SqliteDatabase::Open(path, SqliteSync::kFull, migrations);
+}
+
+}  // namespace atalaya::alertd
