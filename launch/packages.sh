@@ -10,7 +10,7 @@ BUILD_PACKAGES=(
 RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the mail server of a drill.
 TEST_PACKAGES=(
   libgtest-dev libgmock-dev clang-format chromium mosquitto-clients python3-paho-mqtt python3-prometheus-client
-  systemd util-linux curl openssl ca-certificates
+  systemd util-linux iproute2 curl openssl ca-certificates
   libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1  # What the unpacked mosquitto links.
 )
 # Unpacked under build/peers/, never installed: they would start services or take a port.
