@@ -9,6 +9,7 @@ MAIL = pathlib.Path("var/mail")
 DRILL = ETC / "drill.toml"
 RECEIVERS = pathlib.Path("receivers.toml")
 SERVER = "cloud_server"
+ROOT = pathlib.Path(__file__).resolve().parent.parent  # alertd takes relative paths from its file's folder.
 NO_DRILL = "# Filled by ./up --drill while a drill runs.\n"
 
 
@@ -19,7 +20,7 @@ def alertd(ports: dict[str, int], stats_file: str) -> str:
 listen = "{HOST}:{ports['alertd']}"
 
 [storage]
-dir = "var/alertd"
+dir = "{ROOT}/var/alertd"
 
 [[scrape]]
 job = "node"
@@ -41,10 +42,10 @@ process = "{SERVER}"
 labels = {{ server = "{SERVER}" }}
 
 [telemetry]
-server = "mqtt://{HOST}:{ports['mqtt']}"
+server = "{HOST}:{ports['mqtt']}"
 
 [rules]
-files = ["rules/*.toml"]
+files = ["{ROOT}/rules/*.toml"]
 
 [[receiver]]
 name = "terminal"
@@ -52,7 +53,7 @@ stdout = true
 
 [[receiver]]
 name = "mailbox"
-email = {{ directory = "{MAIL}", from = "atalaya@localhost", to = ["operator@localhost"] }}
+email = {{ directory = "{ROOT / MAIL}", from = "atalaya@localhost", to = ["operator@localhost"] }}
 """
 
 
