@@ -9,10 +9,10 @@
 namespace atalaya {
 
 struct SmtpServer {
-  std::string url;                 // smtp://host:25, or smtps:// for implicit TLS.
-  bool starttls = false;           // Required where set: without it the mail does not leave.
-  std::string username, password;  // AUTH where `username` is not empty.
-  std::string ca_file;             // "" takes the system's.
+  std::string url = {};   // smtp://host:25, or smtps:// for implicit TLS.
+  bool starttls = false;  // Required where set: without it the mail does not leave.
+  std::string username = {}, password = {};  // AUTH where `username` is not empty.
+  std::string ca_file = {};                  // "" takes the system's.
   std::chrono::milliseconds timeout{30'000};
 };
 
@@ -22,8 +22,8 @@ struct SmtpReply {
 };
 
 // Hands one message (headers and body, CRLF lines) to one recipient in a transaction of its own.
-// Blocks up to the timeout. kIo or kTimeout where no reply came; whatever the server replied is an
-// SmtpReply.
+// Blocks up to the timeout. kIo or kTimeout where no final reply came, kInvalid for an address or
+// URL that is none; whatever the server replied is an SmtpReply. Threads: any, several at once.
 Result<SmtpReply> SmtpSend(const SmtpServer& server, const std::string& from, const std::string& to,
                            const std::string& message);
 

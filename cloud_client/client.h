@@ -35,19 +35,19 @@ inline constexpr std::chrono::milliseconds kDefaultReconnectMax{10'000};
 enum class Qos : std::uint8_t { kAtMostOnce = 0, kAtLeastOnce = 1 };
 
 struct Will {
-  std::string topic;
-  std::string payload;
+  std::string topic = {};
+  std::string payload = {};
   Qos qos = Qos::kAtMostOnce;
   bool retain = false;
 };
 
 struct ClientOptions {
-  HostPort server{"127.0.0.1", 1883};
-  std::string client_id;      // Empty: the server invents one; only with `clean_session`.
-  bool clean_session = true;  // False: the server keeps subscriptions and unacknowledged packets.
+  HostPort server = {"127.0.0.1", 1883};
+  std::string client_id = {};  // Empty: the server invents one; only with `clean_session`.
+  bool clean_session = true;   // False: the server keeps subscriptions and unacknowledged packets.
   std::chrono::seconds keep_alive{30};               // 0 (off) to 65535 s.
   std::chrono::milliseconds connect_timeout{5'000};  // For connect and CONNACK together.
-  std::optional<Will> will;
+  std::optional<Will> will = {};
   std::chrono::milliseconds reconnect_min = kDefaultReconnectMin;
   std::chrono::milliseconds reconnect_max = kDefaultReconnectMax;
   std::size_t queue_packets = kDefaultQueuePackets;
@@ -62,8 +62,8 @@ struct ConnectionEvent {
 };
 
 struct Message {
-  std::string topic;
-  std::string payload;
+  std::string topic = {};
+  std::string payload = {};
   Qos qos = Qos::kAtMostOnce;
   bool retain = false;     // Was retained before the subscription was made.
   bool duplicate = false;  // QoS 1 only: may have come before.
@@ -126,8 +126,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   struct Outgoing {
-    std::string topic;
-    std::string payload;
+    std::string topic = {};
+    std::string payload = {};
     Qos qos = Qos::kAtMostOnce;
     bool retain = false;
   };
