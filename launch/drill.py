@@ -39,16 +39,24 @@ class Notices:
         async with self._arrived:
             self._arrived.notify_all()
 
-    async def first(self, kind: str, status: str) -> dict:
-        """The first notice of that kind (webhook, mail) and status (firing, resolved)."""
-        def found():
-            return next((n for n in self.received if n["kind"] == kind and n["status"] == status), None)
+    async def _wait_for(self, condition, what: str):
         try:
             async with self._arrived:
-                await asyncio.wait_for(self._arrived.wait_for(found), NOTICE_DEADLINE_S)
+                return await asyncio.wait_for(self._arrived.wait_for(condition), NOTICE_DEADLINE_S)
         except TimeoutError:
-            raise DrillFailed(f"no {status} {kind} arrived within {NOTICE_DEADLINE_S} s") from None
-        return found()
+            raise DrillFailed(f"no {what} arrived within {NOTICE_DEADLINE_S} s") from None
+
+    async def first(self, kind: str, status: str) -> dict:
+        """The first notice of that kind (webhook, mail) and status (firing, resolved)."""
+        return await self._wait_for(
+            lambda: next((n for n in self.received if n["kind"] == kind and n["status"] == status), None),
+            f"{status} {kind}")
+
+    async def all_resolved(self):
+        """Returns once each alert that a webhook said was firing was said to be resolved."""
+        def alerts(status: str) -> set[str]:
+            return {n["alertname"] for n in self.received if n["kind"] == "webhook" and n["status"] == status}
+        await self._wait_for(lambda: alerts("firing") <= alerts("resolved"), "resolved webhook for each alert")
 
 
 def clock(ns: int) -> str:
@@ -102,6 +110,7 @@ async def outage(programs, notices: Notices, say, restarting: set) -> list[tuple
     say(f"started cloud_server again (pid {server.pid})")
     webhook_up = await notices.first("webhook", "resolved")
     mail_up = await notices.first("mail", "resolved")
+    await notices.all_resolved()
     return [
         ("kill -> detected (the alert's startsAt)", since(killed_ns, rfc3339_ns(webhook["starts_at"]))),
         ("kill -> webhook, firing", since(killed_ns, webhook["received_ns"])),
