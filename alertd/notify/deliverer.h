@@ -16,7 +16,7 @@ namespace atalaya::alertd {
 
 struct DelivererOptions {
   std::vector<ReceiverConfig> receivers;
-  std::string external_url;  // As in DispatcherOptions.
+  std::string external_url;  // Where people open the page: "http://127.0.0.1:9480".
   const Clock* clock = &SystemClock();
   NotifyCounters* counters = nullptr;  // Not owned; outlives the deliverer; required.
   std::function<double()> random;      // 0 <= x < 1, for jitter; empty takes the kernel's.

@@ -8,6 +8,7 @@
 
 #include "alertd/alert.h"
 #include "alertd/notify/counters.h"
+#include "alertd/notify/outbox.h"
 #include "alertd/notify/receiver_config.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -18,7 +19,7 @@ namespace atalaya::alertd {
 struct DispatcherOptions {
   std::vector<ReceiverConfig> receivers;
   bool drill_notify = false;  // Receivers without `drill` hear of alerts labelled drill="true" too.
-  std::string external_url;   // Where people open the page: "http://127.0.0.1:9480".
+  std::size_t max_waiting_per_receiver = kMaxWaitingPerReceiver;
   const Clock* clock = &SystemClock();
   NotifyCounters* counters = nullptr;     // Not owned; outlives the dispatcher; may be null.
   std::function<std::uint64_t()> random;  // For notice ids; empty takes the kernel's.

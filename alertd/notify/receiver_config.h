@@ -55,6 +55,7 @@ struct ReceiverConfig {
 //   drill = false
 //   send_resolved = true
 //
+// Paths are relative to the folder of the file that names them.
 // Faults are noted in `table`, to come out of ConfigFile::Finish; a secret's file is read here, so
 // that --check-config finds a missing one. What is returned after a fault is not to be used.
 ReceiverConfig ReadReceiver(ConfigTable& table);

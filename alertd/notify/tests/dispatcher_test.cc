@@ -1,0 +1,266 @@
+#include "alertd/notify/dispatcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "alertd/notify/outbox_store.h"
+#include "alertd/notify/tests/notify_bench.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+class DispatcherTest : public testing::Test {
+ protected:
+  DispatcherTest() : database_(OpenTestState(folder_)) {
+    options_.receivers = {WebhookReceiver("ops")};
+    options_.counters = &counters_;
+    options_.random = [this] { return ++random_; };
+  }
+
+  // One call within a transaction of its own, as the rules' thread makes it.
+  std::size_t Process(std::vector<Alert> changed, std::int64_t now_ms = kStartMs) {
+    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
+    EXPECT_TRUE(transaction);
+    Dispatcher dispatcher(options_);
+    const Result<std::size_t> written = dispatcher.Process(database_, changed, now_ms);
+    EXPECT_TRUE(written) << written.error().message;
+    EXPECT_TRUE(transaction->Commit());
+    return written.value_or(0);
+  }
+
+  std::vector<OutboxRow> Rows(std::optional<OutboxState> state = {}) {
+    const Result<std::vector<OutboxRow>> rows = ListOutbox(database_, {.state = state});
+    EXPECT_TRUE(rows) << rows.error().message;
+    return *rows;
+  }
+
+  Notice Waiting(const std::string& receiver = "ops", const std::string& target = "") {
+    const auto row = FindWaiting(database_, receiver, target, "{}:{alertname=\"Down\"}");
+    EXPECT_TRUE(row && *row);
+    const Result<Notice> notice = DecodeNotice((*row)->content);
+    EXPECT_TRUE(notice) << notice.error().message;
+    return *notice;
+  }
+
+  void FinishAll() {
+    for (const OutboxRow& row : Rows(OutboxState::kWaiting)) {
+      EXPECT_TRUE(RecordAttempt(database_, {.id = row.id, .state = OutboxState::kSent}));
+    }
+  }
+
+  TestFolder folder_;
+  SqliteDatabase database_;
+  NotifyCounters counters_;
+  DispatcherOptions options_;
+  std::uint64_t random_ = 0;
+};
+
+TEST_F(DispatcherTest, WritesOneRowPerReceiverAndGroup) {
+  options_.receivers = {WebhookReceiver("ops"), WebhookReceiver("boss")};
+  EXPECT_EQ(Process({FiringAlert("Down", "a"), FiringAlert("Down", "b"), FiringAlert("Disk", "a")}),
+            4u);
+  EXPECT_EQ(Waiting().alerts.size(), 2u);
+  const OutboxRow row = Rows().back();
+  EXPECT_EQ(row.receiver, "ops");
+  EXPECT_EQ(row.kind, "webhook");
+  EXPECT_EQ(row.status, "firing");
+  EXPECT_EQ(row.created_ms, kStartMs);
+  EXPECT_THAT(row.notice_id, StartsWith("msg_"));
+}
+
+TEST_F(DispatcherTest, TellsEachRecipientUnderOneNoticeId) {
+  options_.receivers = {EmailReceiver("ops", {"a@example.org", "b@example.org"})};
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 2u);
+  const std::vector<OutboxRow> rows = Rows();
+  EXPECT_EQ(rows[0].target, "b@example.org");
+  EXPECT_EQ(rows[1].target, "a@example.org");
+  EXPECT_EQ(rows[0].notice_id, rows[1].notice_id);
+}
+
+TEST_F(DispatcherTest, CarriesAllFiringAlertsOfTheGroup) {
+  Process({FiringAlert("Down", "a")});
+  FinishAll();
+  Process({FiringAlert("Down", "b", kStartMs + 5'000)}, kStartMs + 5'000);
+  const Notice notice = Waiting();
+  ASSERT_EQ(notice.alerts.size(), 2u);
+  EXPECT_EQ(notice.alerts[0].labels.Get("instance"), "a");
+  EXPECT_EQ(notice.alerts[1].labels.Get("instance"), "b");
+}
+
+TEST_F(DispatcherTest, TellsAKnownFiringAlertOnce) {
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 1u);
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 0u);
+}
+
+TEST_F(DispatcherTest, PassesOverPendingAndUnknownResolvedAlerts) {
+  Alert pending = FiringAlert("Down", "a");
+  pending.state = AlertState::kPending;
+  EXPECT_EQ(Process({pending}), 0u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 1)}), 0u);
+}
+
+TEST_F(DispatcherTest, ResolvesWhatWasToldAndNamesTheSameThread) {
+  Process({FiringAlert("Down", "a")});
+  const Notice firing = Waiting();
+  FinishAll();
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)}, kStartMs + 9), 1u);
+  const Notice resolved = Waiting();
+  EXPECT_EQ(NoticeStatus(resolved), "resolved");
+  EXPECT_EQ(resolved.alerts[0].starts_ms, kStartMs);
+  EXPECT_EQ(resolved.alerts[0].ends_ms, kStartMs + 9);
+  EXPECT_EQ(resolved.thread_id, firing.id);
+  EXPECT_NE(resolved.id, firing.id);
+}
+
+TEST_F(DispatcherTest, BeginsANewThreadAfterTheEnd) {
+  Process({FiringAlert("Down", "a")});
+  Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)});
+  FinishAll();
+  Process({FiringAlert("Down", "a", kStartMs + 20)});
+  EXPECT_EQ(Waiting().thread_id, Waiting().id);
+}
+
+TEST_F(DispatcherTest, MergesAWaitingFiringNoticeIntoItsResolvedOne) {
+  Process({FiringAlert("Down", "a")});
+  const Notice firing = Waiting();
+  Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)}, kStartMs + 9);
+  const Notice merged = Waiting();
+  EXPECT_NE(merged.id, firing.id);
+  ASSERT_EQ(merged.alerts.size(), 1u);
+  EXPECT_FALSE(merged.alerts[0].firing);
+  EXPECT_EQ(merged.alerts[0].starts_ms, kStartMs);
+  EXPECT_EQ(merged.alerts[0].ends_ms, kStartMs + 9);
+  ASSERT_EQ(Rows(OutboxState::kMerged).size(), 1u);
+  EXPECT_EQ(Rows(OutboxState::kMerged)[0].finished_ms, kStartMs + 9);
+}
+
+TEST_F(DispatcherTest, KeepsEachEpisodeOfAFlappingAlertWhileItWaits) {
+  Process({FiringAlert("Down", "a", kStartMs)});
+  Process({Resolved(FiringAlert("Down", "a", kStartMs), kStartMs + 1)});
+  Process({FiringAlert("Down", "a", kStartMs + 2)});
+  const Notice merged = Waiting();
+  ASSERT_EQ(merged.alerts.size(), 2u);
+  EXPECT_TRUE(merged.alerts[0].firing);
+  EXPECT_EQ(merged.alerts[0].starts_ms, kStartMs + 2);
+  EXPECT_FALSE(merged.alerts[1].firing);
+  EXPECT_EQ(merged.alerts[1].ends_ms, kStartMs + 1);
+}
+
+TEST_F(DispatcherTest, AMergedNoticeKeepsItsPlaceInTheRetrySchedule) {
+  Process({FiringAlert("Down", "a")});
+  const std::int64_t id = Rows()[0].id;
+  ASSERT_TRUE(RecordAttempt(database_, {.id = id, .next_attempt_ms = kStartMs + 4'000}));
+  Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)}, kStartMs + 9);
+  EXPECT_EQ(Rows(OutboxState::kWaiting)[0].attempts, 1);
+  EXPECT_EQ(Rows(OutboxState::kWaiting)[0].next_attempt_ms, kStartMs + 4'000);
+}
+
+TEST_F(DispatcherTest, ARolledBackTransactionLeavesNoTrace) {
+  {
+    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
+    ASSERT_TRUE(transaction);
+    Dispatcher dispatcher(options_);
+    const std::vector<Alert> changed{FiringAlert("Down", "a")};
+    EXPECT_EQ(dispatcher.Process(database_, changed, kStartMs).value_or(0), 1u);
+  }
+  EXPECT_THAT(Rows(), IsEmpty());
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 1u);
+}
+
+TEST_F(DispatcherTest, DrillAlertsGoToDrillReceiversOnly) {
+  options_.receivers = {WebhookReceiver("ops"), WebhookReceiver("drill")};
+  options_.receivers[1].drill = true;
+  Alert drill = FiringAlert("Down", "a");
+  drill.labels.Set("drill", "true");
+  Process({drill});
+  ASSERT_EQ(Rows().size(), 1u);
+  EXPECT_EQ(Rows()[0].receiver, "drill");
+
+  Process({FiringAlert("Disk", "a")});
+  ASSERT_EQ(Rows().size(), 2u);
+  EXPECT_EQ(Rows()[0].receiver, "ops");
+}
+
+TEST_F(DispatcherTest, DrillNotifyLetsTheOthersHearAndHearTheEnd) {
+  options_.drill_notify = true;
+  Alert drill = FiringAlert("Down", "a");
+  drill.labels.Set("drill", "true");
+  EXPECT_EQ(Process({drill}), 1u);
+  options_.drill_notify = false;
+  EXPECT_EQ(Process({Resolved(drill, kStartMs + 5)}), 1u);
+}
+
+TEST_F(DispatcherTest, SendResolvedFalseTellsOfFiringAlertsOnly) {
+  options_.receivers[0].send_resolved = false;
+  Process({FiringAlert("Down", "a"), FiringAlert("Down", "b")});
+  FinishAll();
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 5)}), 1u);
+  EXPECT_EQ(Waiting().alerts.size(), 1u);
+  FinishAll();
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "b"), kStartMs + 6)}), 0u);
+}
+
+TEST_F(DispatcherTest, DropsTheOldestBeyondTheLimitAndCountsThem) {
+  options_.max_waiting_per_receiver = 2;
+  Process({FiringAlert("A", "a")});
+  Process({FiringAlert("B", "a")});
+  Process({FiringAlert("C", "a")});
+  ASSERT_EQ(Rows(OutboxState::kDropped).size(), 1u);
+  EXPECT_EQ(Rows(OutboxState::kDropped)[0].group_key, "{}:{alertname=\"A\"}");
+  EXPECT_EQ(Rows(OutboxState::kDropped)[0].last_error, "dropped: more than 2 notices waited");
+  EXPECT_EQ(counters_.Snapshot()[0].dropped, 1u);
+}
+
+TEST_F(DispatcherTest, CutsAHostileLabel) {
+  Alert alert = FiringAlert("Down", std::string(1u << 20, 'x'));
+  alert.labels.Set("bytes", "a\xff");
+  Process({alert});
+  const Notice notice = Waiting();
+  EXPECT_EQ(notice.alerts[0].labels.Get("instance").size(), kMaxLabelBytes);
+  EXPECT_EQ(notice.alerts[0].labels.Get("bytes"), "a\xef\xbf\xbd");
+  EXPECT_EQ(notice.alerts[0].fingerprint, alert.Fingerprint());
+}
+
+TEST_F(DispatcherTest, HistoryIsListedNewestFirstInPages) {
+  Process({FiringAlert("A", "a"), FiringAlert("B", "a"), FiringAlert("C", "a")});
+  const auto first = ListOutbox(database_, {.limit = 2});
+  ASSERT_TRUE(first && first->size() == 2);
+  const auto second = ListOutbox(database_, {.before_id = first->back().id, .limit = 2});
+  ASSERT_TRUE(second && second->size() == 1);
+  EXPECT_EQ(second->front().group_key, "{}:{alertname=\"A\"}");
+  const auto none = ListOutbox(database_, {.state = OutboxState::kSent, .receiver = "ops"});
+  ASSERT_TRUE(none);
+  EXPECT_THAT(*none, IsEmpty());
+}
+
+TEST_F(DispatcherTest, OrphansAreDroppedAndForgotten) {
+  Process({FiringAlert("Down", "a")});
+  const auto dropped = DropOrphans(database_, {"boss"}, kStartMs);
+  ASSERT_TRUE(dropped);
+  EXPECT_THAT(*dropped, ElementsAre(testing::Pair("ops", 1u)));
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 1u);
+}
+
+TEST_F(DispatcherTest, PruningLeavesWhatWaits) {
+  Process({FiringAlert("A", "a"), FiringAlert("B", "a")});
+  ASSERT_TRUE(RecordAttempt(database_,
+                            {.id = Rows()[0].id, .state = OutboxState::kSent, .now_ms = kStartMs}));
+  EXPECT_EQ(PruneHistory(database_, kStartMs + 1, 10).value_or(-1), 1);
+  ASSERT_EQ(Rows().size(), 1u);
+  EXPECT_EQ(Rows()[0].state, OutboxState::kWaiting);
+}
+
+TEST_F(DispatcherTest, AStepBackOfTheWallClockHoldsUpNothing) {
+  Process({FiringAlert("A", "a")});
+  const std::int64_t horizon_ms = 3'600'000;
+  const auto due = NextDue(database_, "ops", kStartMs - 2 * horizon_ms, horizon_ms);
+  ASSERT_TRUE(due);
+  EXPECT_TRUE(due->has_value());
+}
+
+}  // namespace
+}  // namespace atalaya::alertd
