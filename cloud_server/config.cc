@@ -1,0 +1,100 @@
+#include "cloud_server/config.h"
+
+#include "base/config.h"
+#include "base/flags.h"
+
+namespace atalaya::cloud_server {
+namespace {
+
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr std::int64_t kMaxInFlight = 65'534;
+constexpr std::uint64_t kMaxPacketLimit = 268'435'460;  // What MQTT can express.
+constexpr std::uint64_t kMinPacketLimit = 1024;
+
+std::uint64_t Count(ConfigTable* table, std::string_view key, std::uint64_t default_value,
+                    std::int64_t min = 1, std::int64_t max = kMaxCount) {
+  const std::int64_t value =
+      table->Integer(key, static_cast<std::int64_t>(default_value), min, max);
+  return static_cast<std::uint64_t>(value);
+}
+
+Limits ReadLimits(ConfigTable table) {
+  Limits limits;
+  limits.max_connections = Count(&table, "max_connections", limits.max_connections);
+  limits.max_packet_bytes = table.Size("max_packet_bytes", limits.max_packet_bytes);
+  if (limits.max_packet_bytes < kMinPacketLimit || limits.max_packet_bytes > kMaxPacketLimit) {
+    table.Fault("max_packet_bytes",
+                fmt::format("must be {} to {} bytes", kMinPacketLimit, kMaxPacketLimit));
+  }
+  limits.session_queue_packets =
+      Count(&table, "session_queue_packets", limits.session_queue_packets);
+  limits.session_queue_bytes = table.Size("session_queue_bytes", limits.session_queue_bytes);
+  limits.in_flight = Count(&table, "in_flight", limits.in_flight, 1, kMaxInFlight);
+  limits.connection_output_bytes =
+      table.Size("connection_output_bytes", limits.connection_output_bytes);
+  limits.max_session_subscriptions =
+      Count(&table, "max_session_subscriptions", limits.max_session_subscriptions);
+  limits.max_sessions = Count(&table, "max_sessions", limits.max_sessions);
+  limits.retained_messages = Count(&table, "retained_messages", limits.retained_messages, 0);
+  limits.retained_bytes = table.Size("retained_bytes", limits.retained_bytes);
+  limits.connect_timeout = table.Duration("connect_timeout", limits.connect_timeout);
+  if (limits.connect_timeout <= std::chrono::milliseconds(0)) {
+    table.Fault("connect_timeout", "must be longer than 0 (write 10s)");
+  }
+  return limits;
+}
+
+}  // namespace
+
+Result<Options> ParseOptions(int argc, const char* const* argv) {
+  Options options;
+  Flags flags("cloud_server", "Exchanges packets between clients over MQTT.");
+  flags.Add("listen", &options.listen,
+            "HOST:PORT to accept clients on; repeatable (default 127.0.0.1:1883)");
+  flags.Add("data-dir", &options.data_dir, "folder that belongs to this server alone");
+  flags.Add("name", &options.name, "this server's name in metrics");
+  flags.Add("stats-file", &options.stats_file,
+            "where cloud_exporter reads this server's figures "
+            "(default /dev/shm/atalaya-NAME.stats)");
+  flags.Add("config", &options.config_file, "TOML file with [limits]; read again on SIGHUP");
+  flags.AddSwitch("check-config", &options.check_config, "check flags and file, and end");
+  flags.Add("log-level", &options.log_level, "debug, info, warning or error");
+  if (Status parsed = flags.Parse(argc, argv); !parsed) return Forward(parsed.error());
+  return options;
+}
+
+Result<Limits> LoadLimits(const std::string& path) {
+  if (path.empty()) return Limits();
+  Result<ConfigFile> file = ConfigFile::Load(path);
+  if (!file) return Forward(file.error());
+  const Limits limits = ReadLimits(file->Root().Table("limits"));
+  if (Status good = file->Finish(); !good) return Forward(good.error());
+  return limits;
+}
+
+Result<Config> LoadConfig(const Options& options) {
+  Config config;
+  std::vector<std::string> listen = options.listen;
+  if (listen.empty()) listen.emplace_back("127.0.0.1:1883");
+  for (const std::string& text : listen) {
+    Result<HostPort> address = ParseHostPort(text);
+    if (!address) return Fail(ErrorCode::kInvalid, "--listen: {}", address.error().message);
+    config.listen.push_back(*address);
+  }
+  Result<LogLevel> level = ParseLogLevel(options.log_level);
+  if (!level) return Fail(ErrorCode::kInvalid, "--log-level: {}", level.error().message);
+  config.log_level = *level;
+  if (options.data_dir.empty()) return Fail(ErrorCode::kInvalid, "--data-dir: must name a folder");
+  config.data_dir = options.data_dir;
+  config.name = options.name;
+  config.stats_file = options.stats_file.empty()
+                          ? fmt::format("/dev/shm/atalaya-{}.stats", options.name)
+                          : options.stats_file;
+  config.config_file = options.config_file;
+  Result<Limits> limits = LoadLimits(options.config_file);
+  if (!limits) return Forward(limits.error());
+  config.limits = *limits;
+  return config;
+}
+
+}  // namespace atalaya::cloud_server

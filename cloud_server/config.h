@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/net.h"
+#include "base/result.h"
+#include "cloud_server/limits.h"
+
+namespace atalaya::cloud_server {
+
+// The command line, as given.
+struct Options {
+  std::vector<std::string> listen;  // Empty: 127.0.0.1:1883.
+  std::string data_dir = "/var/lib/atalaya/cloud_server";
+  std::string name = "cloud_server";
+  std::string stats_file;   // Empty: /dev/shm/atalaya-NAME.stats.
+  std::string config_file;  // Empty: every limit has its default.
+  std::string log_level = "info";
+  bool check_config = false;
+};
+
+// Ends the process on --help and --version. kInvalid on a bad flag.
+Result<Options> ParseOptions(int argc, const char* const* argv);
+
+// Options and file, checked.
+struct Config {
+  std::vector<HostPort> listen;
+  std::string data_dir;
+  std::string name;
+  std::string stats_file;
+  std::string config_file;
+  LogLevel log_level = LogLevel::kInfo;
+  Limits limits;
+};
+
+// Reads the file that `options` name. kInvalid with every fault, a line each.
+Result<Config> LoadConfig(const Options& options);
+
+// The part of a configuration that SIGHUP reads again. `path` may be empty: the defaults.
+Result<Limits> LoadLimits(const std::string& path);
+
+}  // namespace atalaya::cloud_server

@@ -1,0 +1,237 @@
+#include "cloud_server/connection.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "cloud_server/faults.h"
+#include "cloud_server/loop.h"
+#include "mqtt/encode.h"
+
+namespace atalaya::cloud_server {
+
+using telemetry::Stat;
+
+Connection::Connection(Loop* loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {
+  last_packet_ns_ = loop->now_ns();
+}
+
+Connection::~Connection() = default;
+
+void Connection::OnIo(std::uint32_t epoll_events) {
+  if ((epoll_events & EPOLLOUT) != 0) {
+    blocked_ = false;
+    loop_->MarkDirty(this);
+    WatchIo();
+  }
+  if ((epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) == 0 || closing_) return;
+  if (!reading_) {
+    // Nobody reads now, so only a hang-up or an error brings this.
+    if ((epoll_events & (EPOLLHUP | EPOLLERR)) != 0) Close(Stat::kClosedPeerGone);
+    return;
+  }
+  if (loop_->congested()) return SetReading(false);
+  Receive();
+}
+
+void Connection::Receive() {
+  // What is left of an unfinished packet goes before the new bytes, in one buffer; only a packet
+  // larger than that grows in place.
+  const std::span<char> buffer = loop_->read_buffer();
+  const std::size_t kept = in_.size();
+  const bool joined = kept <= kReadBytes;
+  char* const into = joined ? buffer.data() + kept : buffer.data();
+  const ssize_t got = recv(fd_.get(), into, kReadBytes, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+  if (got <= 0) {
+    const bool gone = got == 0 || errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT;
+    return Close(gone ? Stat::kClosedPeerGone : Stat::kClosedIoError);
+  }
+  last_packet_ns_ = loop_->now_ns();
+  const auto bytes = static_cast<std::size_t>(got);
+  loop_->stats().Add(Stat::kReceivedBytes, got);
+  if (joined) {
+    if (kept > 0) std::memcpy(buffer.data(), in_.data(), kept);
+    const std::string_view all(buffer.data(), kept + bytes);
+    const std::size_t used = Process(all);
+    in_.assign(all.substr(used));
+  } else {
+    in_.append(buffer.data(), bytes);
+    in_.erase(0, Process(in_));
+  }
+  if (hand_off_to_ >= 0 && !closing_)
+    loop_->HandOff(this, static_cast<std::uint16_t>(hand_off_to_));
+}
+
+void Connection::Adopt(Loop* loop) {
+  loop_ = loop;
+  hand_off_to_ = -1;
+  last_packet_ns_ = loop->now_ns();
+}
+
+void Connection::ProcessBuffered() {
+  const std::string bytes = std::exchange(in_, {});
+  const std::size_t used = Process(bytes);
+  in_.assign(bytes, used);
+}
+
+std::size_t Connection::Process(std::string_view bytes) {
+  const std::size_t limit = loop_->limits().max_packet_bytes;
+  std::size_t at = 0;
+  while (!closing_) {
+    const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(bytes.substr(at), limit);
+    if (!frame) {
+      Reject(frame.error());
+      break;
+    }
+    if (frame->size == 0) break;
+    HandleFrame(*frame, bytes.substr(at, frame->size));
+    if (hand_off_to_ >= 0) break;
+    at += frame->size;
+  }
+  return closing_ ? bytes.size() : at;
+}
+
+void Connection::Close(Stat reason) {
+  if (closing_) return;
+  closing_ = true;
+  close_reason_ = reason;
+  loop_->ScheduleClose(this);
+}
+
+void Connection::Refuse(mqtt::ConnectCode code, Stat reason) {
+  loop_->stats().Add(reason);
+  mqtt::EncodeConnack({false, static_cast<std::uint8_t>(code), {}}, version_,
+                      Tail(mqtt::PacketType::kConnack));
+  Close(Stat::kClosedRefused);
+}
+
+void Connection::Reject(mqtt::Fault fault) {
+  loop_->stats().Add(MalformedStat(fault));
+  Close(fault == mqtt::Fault::kPacketTooLarge ? Stat::kClosedTooLarge : Stat::kClosedMalformed);
+}
+
+void Connection::RejectUnexpected() {
+  loop_->stats().Add(Stat::kMalformedUnexpected);
+  Close(Stat::kClosedProtocolError);
+}
+
+std::string* Connection::Tail(mqtt::PacketType type) {
+  loop_->stats().Add(telemetry::PacketsSent(static_cast<unsigned>(type)));
+  loop_->MarkDirty(this);
+  return output_.tail();
+}
+
+bool Connection::HasRoom() const {
+  return !closing_ && output_.bytes() < loop_->limits().connection_output_bytes;
+}
+
+void Connection::SendAtMostOnce(Publication* publication, bool retain,
+                                const std::vector<std::uint32_t>&) {
+  if (!HasRoom()) {
+    loop_->stats().Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer);
+    return;
+  }
+  std::string* tail = Tail(mqtt::PacketType::kPublish);
+  const mqtt::Publish& packet = publication->packet;
+  loop_->stats().Add(Stat::kPublishesDeliveredQos0);
+  loop_->stats().Add(Stat::kPublishDeliveredBytes,
+                     static_cast<std::int64_t>(packet.payload.size()));
+  const bool shared = packet.payload.size() >= kShareBytes;
+  if (!retain && !shared && !publication->wire.empty()) {
+    tail->append(publication->wire);
+    return;
+  }
+  mqtt::Publish copy = packet;
+  copy.packet_id = 0;
+  copy.qos = mqtt::Qos::k0;
+  copy.dup = false;
+  copy.retain = retain;
+  if (!shared) return mqtt::EncodePublish(copy, version_, tail);
+  mqtt::EncodePublishHeader(copy, version_, tail);
+  output_.AppendPayload(publication->Shared());
+}
+
+void Connection::SendDelivery(const Delivery& delivery) {
+  if (delivery.is_pubrel) return SendAck(mqtt::PacketType::kPubrel, delivery.packet_id);
+  const Message& message = *delivery.message;
+  std::string* tail = Tail(mqtt::PacketType::kPublish);
+  const auto qos = static_cast<unsigned>(delivery.qos);
+  loop_->stats().Add(delivery.dup ? Stat::kPublishesResent : telemetry::PublishesDelivered(qos));
+  loop_->stats().Add(Stat::kPublishDeliveredBytes,
+                     static_cast<std::int64_t>(message.payload().size()));
+  mqtt::Publish packet;
+  packet.topic = message.topic();
+  packet.payload = message.payload();
+  packet.packet_id = delivery.packet_id;
+  packet.qos = delivery.qos;
+  packet.retain = delivery.retain;
+  packet.dup = delivery.dup;
+  if (packet.payload.size() < kShareBytes) return mqtt::EncodePublish(packet, version_, tail);
+  mqtt::EncodePublishHeader(packet, version_, tail);
+  output_.AppendPayload(delivery.message);
+}
+
+void Connection::SendAck(mqtt::PacketType type, std::uint16_t packet_id) {
+  mqtt::EncodeAck({type, packet_id, mqtt::Reason::kSuccess, {}}, version_, Tail(type));
+}
+
+void Connection::Flush() {
+  if (blocked_ && !closing_) return;
+  std::size_t sent = 0;
+  const Output::Outcome outcome = output_.Flush(fd_.get(), &sent);
+  loop_->stats().Add(Stat::kSentBytes, static_cast<std::int64_t>(sent));
+  CountOutput();
+  if (closing_) return;
+  if (outcome == Output::Outcome::kFailed) return Close(Stat::kClosedPeerGone);
+  if (outcome == Output::Outcome::kBlocked) {
+    blocked_ = true;
+    WatchIo();
+  } else if (session != nullptr && session->HasWaiting()) {
+    loop_->Pump(session);
+  }
+}
+
+void Connection::CountOutput() {
+  const auto now = closing_ ? 0 : static_cast<std::int64_t>(output_.bytes());
+  if (now == counted_output_) return;
+  loop_->stats().Add(Stat::kOutputBytes, now - counted_output_);
+  counted_output_ = now;
+}
+
+void Connection::SetReading(bool reading) {
+  if (reading_ == reading) return;
+  reading_ = reading;
+  WatchIo();
+}
+
+void Connection::WatchIo() {
+  const std::uint32_t events = (reading_ ? EPOLLIN : 0u) | (blocked_ ? EPOLLOUT : 0u);
+  if (!loop_->events().Modify(fd_.get(), events, this)) Close(Stat::kClosedIoError);
+}
+
+void Connection::ScheduleDeadline() {
+  std::int64_t due_ns = 0;
+  if (session == nullptr) {
+    due_ns = last_packet_ns_ + std::chrono::nanoseconds(loop_->limits().connect_timeout).count();
+  } else if (keep_alive_ns_ > 0) {
+    due_ns = last_packet_ns_ + keep_alive_ns_;
+  } else {
+    return loop_->wheel().Cancel(this);
+  }
+  loop_->wheel().Schedule(this, loop_->TickOf(due_ns) + 1);
+}
+
+void Connection::OnDeadline() {
+  if (session == nullptr) return Close(Stat::kClosedConnectTimeout);
+  if (!reading_ || loop_->now_ns() - last_packet_ns_ < keep_alive_ns_) {
+    if (!reading_) last_packet_ns_ = loop_->now_ns();  // It is we who do not listen.
+    return ScheduleDeadline();
+  }
+  Close(Stat::kClosedKeepAlive);
+}
+
+}  // namespace atalaya::cloud_server

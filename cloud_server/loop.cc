@@ -1,0 +1,245 @@
+#include "cloud_server/loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/net.h"
+
+namespace atalaya::cloud_server {
+namespace {
+
+using telemetry::Stat;
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr int kAcceptsPerTurn = 64;
+
+}  // namespace
+
+// Takes connections from one listener, beside the acceptors of the other loops.
+class Loop::Acceptor : public IoHandler {
+ public:
+  Acceptor(Loop* loop, int fd) : loop_(loop), fd_(fd) {}
+
+  void OnIo(std::uint32_t) override {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      UniqueFd fd(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd) {
+        loop_->Accept(std::move(fd));
+        continue;
+      }
+      if (errno == EMFILE || errno == ENFILE) RunOut();
+      return;
+    }
+  }
+
+  int fd() const { return fd_; }
+  void Retry() {
+    if (!std::exchange(paused_, false)) return;
+    if (Status added = loop_->Listen(fd_); !added) LogError("{}", added.error().message);
+  }
+  bool paused() const { return paused_; }
+
+ private:
+  // Without descriptors the listener would stay readable and the loop would spin on it.
+  void RunOut() {
+    loop_->stats().Add(Stat::kRefusedConnectionLimit);
+    LogWarning("no descriptors left for further connections: raise the limit of open files");
+    loop_->events().Remove(fd_, this);
+    paused_ = true;
+  }
+
+  Loop* loop_;
+  int fd_;
+  bool paused_ = false;
+};
+
+Result<std::unique_ptr<Loop>> Loop::Create(std::uint16_t index, Hub* hub,
+                                           telemetry::StatsLoop* stats, const Limits& limits) {
+  Result<std::unique_ptr<EventLoop>> events = EventLoop::Create();
+  if (!events) return Forward(events.error());
+  UniqueFd wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake) return Fail(ErrorCode::kIo, "eventfd: {}", ErrnoText(errno));
+  std::unique_ptr<Loop> loop(
+      new Loop(index, hub, stats, limits, std::move(*events), std::move(wake)));
+  if (Status added = loop->events_->Add(loop->wake_.get(), EPOLLIN, loop.get()); !added) {
+    return Forward(added.error());
+  }
+  return loop;
+}
+
+Loop::Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Limits& limits,
+           std::unique_ptr<EventLoop> events, UniqueFd wake)
+    : index_(index),
+      hub_(hub),
+      stats_(stats),
+      limits_(limits),
+      events_(std::move(events)),
+      wake_(std::move(wake)),
+      read_buffer_(2 * kReadBytes),
+      routes_(&hub->subscriptions, index) {
+  start_ns_ = events_->turn_start_ns();
+  events_->SetTurnEnd([this] { OnTurnEnd(); });
+}
+
+Loop::~Loop() = default;
+
+Status Loop::Listen(int listener_fd) {
+  for (const auto& acceptor : acceptors_) {
+    if (acceptor->fd() == listener_fd) {
+      return events_->Add(listener_fd, EPOLLIN | EPOLLEXCLUSIVE, acceptor.get());
+    }
+  }
+  acceptors_.push_back(std::make_unique<Acceptor>(this, listener_fd));
+  return events_->Add(listener_fd, EPOLLIN | EPOLLEXCLUSIVE, acceptors_.back().get());
+}
+
+void Loop::Run() {
+  outbound_.resize(hub_->loops.size());
+  for (Outbound& outbound : outbound_) outbound.filling = std::make_unique<Batch>();
+  OnTick();
+  events_->Run();
+}
+
+void Loop::SetLimits(const Limits& limits) {
+  events_->Post([this, limits] { limits_ = limits; });
+}
+
+std::int64_t Loop::TickOf(std::int64_t steady_ns) const {
+  return (steady_ns - start_ns_) / std::chrono::nanoseconds(kTick).count();
+}
+
+void Loop::OnTick() {
+  stats_->Beat(events_->turn_start_ns());
+  wheel_.Advance(TickOf(events_->turn_start_ns()),
+                 [](TimerWheel::Entry* entry) { static_cast<Connection*>(entry)->OnDeadline(); });
+  for (const auto& acceptor : acceptors_) {
+    if (!stop_reading_) acceptor->Retry();
+  }
+  events_->RunAfter(kTick, [this] { OnTick(); });
+}
+
+void Loop::Accept(UniqueFd fd) {
+  stats_->Add(Stat::kConnectionsAccepted);
+  if (hub_->connections.fetch_add(1, std::memory_order_relaxed) >= limits_.max_connections) {
+    hub_->connections.fetch_sub(1, std::memory_order_relaxed);
+    stats_->Add(Stat::kRefusedConnectionLimit);
+    stats_->Add(Stat::kClosedRefused);
+    return;
+  }
+  stats_->Add(Stat::kConnections);
+  SetNoDelay(fd.get());
+  Adopt(std::make_unique<Connection>(this, std::move(fd)));
+}
+
+void Loop::Adopt(std::unique_ptr<Connection> owned) {
+  Connection* connection = owned.get();
+  connection->Adopt(this);
+  connection->index = connections_.size();
+  connections_.push_back(std::move(owned));
+  const Status added = events_->Add(connection->fd(), EPOLLIN, connection);
+  if (!added) return connection->Close(Stat::kClosedIoError);
+  connection->ScheduleDeadline();
+  if (stop_reading_) return connection->SetReading(false);
+  connection->ProcessBuffered();
+}
+
+std::unique_ptr<Connection> Loop::TakeOut(Connection* connection) {
+  events_->Remove(connection->fd(), connection);
+  wheel_.Cancel(connection);
+  std::unique_ptr<Connection> owned = std::move(connections_[connection->index]);
+  if (connection->index + 1 < connections_.size()) {
+    connections_[connection->index] = std::move(connections_.back());
+    connections_[connection->index]->index = connection->index;
+  }
+  connections_.pop_back();
+  return owned;
+}
+
+void Loop::HandOff(Connection* connection, std::uint16_t to) {
+  // A function that is posted must be copyable, hence the shared box.
+  auto box = std::make_shared<std::unique_ptr<Connection>>(TakeOut(connection));
+  stats_->Add(Stat::kConnections, -1);
+  Loop* const target = hub_->loops[to].get();
+  target->events_->Post([target, box] {
+    target->stats_->Add(Stat::kConnections);
+    target->Adopt(std::move(*box));
+  });
+}
+
+void Loop::MarkDirty(Connection* connection) {
+  if (connection->dirty) return;
+  connection->dirty = true;
+  dirty_.push_back(connection);
+}
+
+void Loop::ScheduleClose(Connection* connection) { to_close_.push_back(connection); }
+
+void Loop::OnTurnEnd() {
+  while (!dirty_.empty() || !to_close_.empty()) {
+    std::vector<Connection*> dirty;
+    dirty.swap(dirty_);
+    for (Connection* connection : dirty) {
+      connection->dirty = false;
+      connection->Flush();
+    }
+    std::vector<Connection*> to_close;
+    to_close.swap(to_close_);
+    for (Connection* connection : to_close) CloseNow(connection);
+  }
+  SendBatches();
+  if (end_by_ns_ != 0) MaybeEnd();
+  stats_->Add(Stat::kLoopBusyNs, SystemClock().SteadyNs() - events_->turn_start_ns());
+}
+
+void Loop::CloseNow(Connection* connection) {
+  connection->Flush();  // A CONNACK or DISCONNECT that says why.
+  stats_->Add(connection->close_reason());
+  Detach(connection);
+  std::erase(dirty_, connection);
+  TakeOut(connection);
+  stats_->Add(Stat::kConnections, -1);
+  hub_->connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Loop::StopReading(std::function<void()> done) {
+  events_->Post([this, done = std::move(done)] {
+    stop_reading_ = true;
+    for (const auto& acceptor : acceptors_) {
+      if (!acceptor->paused()) events_->Remove(acceptor->fd(), acceptor.get());
+    }
+    for (const auto& connection : connections_) connection->SetReading(false);
+    SendBatches();
+    done();
+  });
+}
+
+void Loop::FinishStop(std::chrono::milliseconds drain) {
+  events_->Post([this, drain] {
+    DrainInboxes();
+    end_by_ns_ = events_->turn_start_ns() + std::chrono::nanoseconds(drain).count();
+  });
+}
+
+void Loop::MaybeEnd() {
+  const bool out_of_time = events_->turn_start_ns() >= end_by_ns_;
+  for (const auto& connection : connections_) {
+    if (!out_of_time && !connection->output_empty()) return;
+  }
+  while (!connections_.empty()) {
+    connections_.back()->Close(Stat::kClosedServerStopping);
+    to_close_.clear();
+    CloseNow(connections_.back().get());
+  }
+  events_->Stop();
+}
+
+void Loop::Wake() { eventfd_write(wake_.get(), 1); }
+
+}  // namespace atalaya::cloud_server

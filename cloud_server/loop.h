@@ -1,0 +1,155 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "cloud_server/channel.h"
+#include "cloud_server/connection.h"
+#include "cloud_server/hash.h"
+#include "cloud_server/limits.h"
+#include "cloud_server/retained.h"
+#include "cloud_server/route_cache.h"
+#include "cloud_server/session.h"
+#include "cloud_server/subscriptions.h"
+#include "cloud_server/timer_wheel.h"
+#include "mqtt/packet.h"
+#include "telemetry/stats_segment.h"
+
+namespace atalaya::cloud_server {
+
+class Loop;
+
+// What all loops share. Outlives them.
+struct Hub {
+  SubscriptionIndex subscriptions;
+  RetainedStore retained;
+  std::vector<std::unique_ptr<Loop>> loops;
+  std::vector<std::unique_ptr<Channel>> channels;  // From loop a to loop b at a * loops.size() + b.
+  std::atomic<std::uint64_t> connections{0};
+  std::atomic<std::uint64_t> sessions{0};
+
+  Channel& ChannelBetween(std::size_t from, std::size_t to) {
+    return *channels[from * loops.size() + to];
+  }
+};
+
+inline constexpr std::size_t kReadBytes = 64u << 10;  // From one connection in one turn.
+
+// One event loop with the connections and sessions that are its own. Sessions belong to the loop
+// that their client id hashes to, so that one thread alone ever touches one.
+// Threads: its own, but for those that say otherwise.
+class Loop : public IoHandler {
+ public:
+  static Result<std::unique_ptr<Loop>> Create(std::uint16_t index, Hub* hub,
+                                              telemetry::StatsLoop* stats, const Limits& limits);
+  ~Loop() override;
+
+  // Before Run. The descriptor is shared by all loops and outlives them.
+  Status Listen(int listener_fd);
+
+  void Run();  // Until FinishStop has ended it.
+
+  // Any thread.
+  void SetLimits(const Limits& limits);
+  void StopReading(std::function<void()> done);      // First half of a stop: nothing new comes in.
+  void FinishStop(std::chrono::milliseconds drain);  // Second half: what is left goes out.
+  void Wake();                                       // There is something in an inbox.
+
+  // For connections.
+  const Limits& limits() const { return limits_; }
+  telemetry::StatsLoop& stats() { return *stats_; }
+  EventLoop& events() { return *events_; }
+  TimerWheel& wheel() { return wheel_; }
+  std::int64_t now_ns() const { return events_->turn_start_ns(); }
+  std::int64_t TickOf(std::int64_t steady_ns) const;
+  std::span<char> read_buffer() { return read_buffer_; }
+  std::uint16_t index() const { return index_; }
+  std::uint16_t OwnerOf(std::string_view client_id) const;
+  std::string InventClientId() const;  // One that this loop owns.
+  bool congested() const { return congested_; }
+  void MarkDirty(Connection* connection);
+  void ScheduleClose(Connection* connection);
+  void HandOff(Connection* connection, std::uint16_t to);
+
+  // Ties `connection` to its client's session, which is made, resumed or replaced; another
+  // connection of the same client is closed. nullptr at the limit of sessions.
+  Session* Attach(Connection* connection, std::string_view client_id, bool clean, bool* present);
+
+  // Routes a publish that came from a client of this loop: retained, here, and to other loops.
+  void Publish(Publication* publication);
+
+  // Sends what waits in `session` as far as its client and the limits take it.
+  void Pump(Session* session);
+
+  // Answers with one code for each subscription: the granted QoS, or 0x80.
+  std::string Subscribe(Session* session, const mqtt::Subscribe& packet);
+  void SendRetained(Session* session, const mqtt::Subscription& subscription);
+  void Unsubscribe(Session* session, const mqtt::Unsubscribe& packet);
+
+  void OnIo(std::uint32_t epoll_events) override;  // The inbox.
+
+ private:
+  class Acceptor;
+  struct IdHasher {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return HashBytes(key); }
+  };
+
+  Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Limits& limits,
+       std::unique_ptr<EventLoop> events, UniqueFd wake);
+
+  void Accept(UniqueFd fd);
+  void Adopt(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection> TakeOut(Connection* connection);
+  void OnTick();
+  void OnTurnEnd();
+  void CloseNow(Connection* connection);
+  void Detach(Connection* connection);
+  void EndSession(Session* session, telemetry::Stat reason);
+  void DeliverLocally(const Route& route, Publication* publication);
+  void Deliver(Session* session, mqtt::Qos qos, bool retain,
+               const std::vector<std::uint32_t>& subscription_ids, Publication* publication);
+  void DrainInboxes();
+  void SendBatch(std::size_t to);
+  void SendBatches();
+  void SetCongested(bool congested);
+  void MaybeEnd();
+
+  const std::uint16_t index_;
+  Hub* const hub_;
+  telemetry::StatsLoop* const stats_;
+  Limits limits_;
+  std::unique_ptr<EventLoop> events_;
+  UniqueFd wake_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<char> read_buffer_;
+  TimerWheel wheel_;
+  std::int64_t start_ns_ = 0;
+  RouteCache routes_;
+  std::unordered_map<std::string, std::unique_ptr<Session>, IdHasher, std::equal_to<>> sessions_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> dirty_;
+  std::vector<Connection*> to_close_;
+
+  // Toward each other loop: the batch being filled, and full ones that found no room in the ring.
+  struct Outbound {
+    std::unique_ptr<Batch> filling;
+    RingQueue<std::unique_ptr<Batch>> waiting;
+  };
+  std::vector<Outbound> outbound_;
+  std::size_t waiting_bytes_ = 0;
+  bool congested_ = false;
+
+  bool stop_reading_ = false;
+  std::int64_t end_by_ns_ = 0;  // 0: not ending.
+};
+
+}  // namespace atalaya::cloud_server

@@ -1,0 +1,146 @@
+// How a publish finds its subscribers, here and in the other loops.
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+
+#include "cloud_server/loop.h"
+
+namespace atalaya::cloud_server {
+namespace {
+
+using telemetry::Stat;
+
+// What may wait for a loop that does not keep up; above it the publishers of this loop are read
+// from no more, until half of it is gone.
+constexpr std::size_t kCongestedBytes = 8u << 20;
+
+}  // namespace
+
+void Loop::Publish(Publication* publication) {
+  if (publication->packet.retain) {
+    const RetainedChange change = hub_->retained.Set(
+        publication->Shared(), {limits_.retained_messages, limits_.retained_bytes});
+    stats_->Add(Stat::kRetainedMessages, change.messages);
+    stats_->Add(Stat::kRetainedBytes, change.bytes);
+    if (change.refused) stats_->Add(Stat::kDroppedRetainedLimit);
+  }
+  const Route& route = routes_.Find(publication->packet.topic);
+  if (route.local.empty() && route.remote.empty()) {
+    stats_->Add(Stat::kPublishesUnrouted);
+    return;
+  }
+  for (const std::uint16_t to : route.remote) {
+    Batch& batch = *outbound_[to].filling;
+    batch.Add(publication);
+    if (batch.bytes() >= kBatchBytes) SendBatch(to);
+  }
+  DeliverLocally(route, publication);
+}
+
+void Loop::DeliverLocally(const Route& route, Publication* publication) {
+  for (const Target& target : route.local) {
+    if (target.no_local && target.session == publication->from) continue;
+    Deliver(target.session, std::min(target.qos, publication->packet.qos),
+            target.retain_as_published && publication->packet.retain, target.subscription_ids,
+            publication);
+  }
+}
+
+void Loop::Deliver(Session* session, mqtt::Qos qos, bool retain,
+                   const std::vector<std::uint32_t>& subscription_ids, Publication* publication) {
+  if (qos == mqtt::Qos::k0) {
+    if (session->connection != nullptr) {
+      session->connection->SendAtMostOnce(publication, retain, subscription_ids);
+    }
+    return;
+  }
+  Delivery delivery;
+  delivery.message = publication->Shared();
+  delivery.subscription_ids = subscription_ids;
+  delivery.qos = qos;
+  delivery.retain = retain;
+  session->Queue(std::move(delivery), limits_);
+  Pump(session);
+}
+
+void Loop::Pump(Session* session) {
+  Connection* const connection = session->connection;
+  while (connection != nullptr && connection->HasRoom()) {
+    const std::optional<Delivery> delivery = session->TakeNext(limits_);
+    if (!delivery) return;
+    connection->SendDelivery(*delivery);
+  }
+}
+
+void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription) {
+  hub_->retained.Snapshot().MatchFilter(subscription.filter, [&](const MessagePtr& message) {
+    Publication publication;
+    publication.packet.topic = message->topic();
+    publication.packet.payload = message->payload();
+    publication.packet.properties = message->properties();
+    publication.shared = message;
+    Deliver(session, std::min(subscription.qos, message->qos()), true, {}, &publication);
+  });
+}
+
+void Loop::SendBatch(std::size_t to) {
+  Outbound& outbound = outbound_[to];
+  Channel& channel = hub_->ChannelBetween(index_, to);
+  if (!outbound.filling->empty()) {
+    waiting_bytes_ += outbound.filling->bytes();
+    outbound.waiting.PushBack(std::move(outbound.filling));
+    if (!channel.empty.Pop(&outbound.filling)) outbound.filling = std::make_unique<Batch>();
+  }
+  while (!outbound.waiting.empty()) {
+    const std::size_t bytes = outbound.waiting.front()->bytes();
+    bool was_empty = false;
+    if (!channel.full.Push(outbound.waiting.front(), &was_empty)) {
+      // Asked for before the second try, so that the consumer cannot miss it in between.
+      if (channel.producer_waits.exchange(true)) break;
+      continue;
+    }
+    outbound.waiting.PopFront();
+    waiting_bytes_ -= bytes;
+    if (was_empty) hub_->loops[to]->Wake();
+  }
+}
+
+void Loop::SendBatches() {
+  for (std::size_t to = 0; to < outbound_.size(); ++to) {
+    if (!outbound_[to].filling->empty() || !outbound_[to].waiting.empty()) SendBatch(to);
+  }
+  if (!congested_ && waiting_bytes_ > kCongestedBytes) SetCongested(true);
+  if (congested_ && waiting_bytes_ < kCongestedBytes / 2) SetCongested(false);
+}
+
+void Loop::SetCongested(bool congested) {
+  congested_ = congested;
+  if (congested || stop_reading_) return;  // Connections pause themselves when they would read.
+  for (const auto& connection : connections_) connection->SetReading(true);
+}
+
+void Loop::OnIo(std::uint32_t) {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_.get(), &ignored);
+  DrainInboxes();
+}
+
+void Loop::DrainInboxes() {
+  for (std::size_t from = 0; from < hub_->loops.size(); ++from) {
+    if (from == index_) continue;
+    Channel& channel = hub_->ChannelBetween(from, index_);
+    std::unique_ptr<Batch> batch;
+    while (channel.full.Pop(&batch)) {
+      batch->ForEach([this](Publication& publication) {
+        DeliverLocally(routes_.Find(publication.packet.topic), &publication);
+      });
+      batch->Clear();
+      bool ignored = false;
+      if (!channel.empty.Push(batch, &ignored)) batch.reset();
+    }
+    if (channel.producer_waits.exchange(false)) hub_->loops[from]->Wake();
+  }
+}
+
+}  // namespace atalaya::cloud_server

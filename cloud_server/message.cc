@@ -1,0 +1,39 @@
+#include "cloud_server/message.h"
+
+#include <cstring>
+#include <new>
+
+namespace atalaya::cloud_server {
+
+MessagePtr::MessagePtr(const MessagePtr& other) : message_(other.message_) {
+  if (message_ != nullptr) message_->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+MessagePtr::~MessagePtr() {
+  if (message_ == nullptr) return;
+  if (message_->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  message_->~Message();
+  ::operator delete(const_cast<Message*>(message_));
+}
+
+Message::Message(const mqtt::Publish& packet)
+    : payload_bytes_(static_cast<std::uint32_t>(packet.payload.size())),
+      property_bytes_(static_cast<std::uint32_t>(packet.properties.wire().size())),
+      topic_bytes_(static_cast<std::uint16_t>(packet.topic.size())),
+      qos_(packet.qos),
+      retain_(packet.retain) {
+  char* at = reinterpret_cast<char*>(this + 1);
+  for (const std::string_view part : {packet.topic, packet.properties.wire(), packet.payload}) {
+    if (!part.empty()) std::memcpy(at, part.data(), part.size());
+    at += part.size();
+  }
+}
+
+MessagePtr Message::Copy(const mqtt::Publish& packet) {
+  const std::size_t bytes =
+      packet.topic.size() + packet.properties.wire().size() + packet.payload.size();
+  void* memory = ::operator new(sizeof(Message) + bytes);
+  return MessagePtr(new (memory) Message(packet));
+}
+
+}  // namespace atalaya::cloud_server

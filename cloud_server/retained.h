@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "cloud_server/level_trie.h"
+#include "cloud_server/message.h"
+
+namespace atalaya::cloud_server {
+
+struct RetainedLimits {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
+// What one call changed, for the gauges.
+struct RetainedChange {
+  std::int64_t messages = 0;
+  std::int64_t bytes = 0;
+  bool refused = false;  // Over a limit, or deeper than kMaxTopicLevels: nothing was kept.
+};
+
+// The last retained message of each topic: one writer at a time, immutable snapshots for readers.
+// Threads: any.
+class RetainedStore {
+ public:
+  // Keeps `message`; one with an empty payload clears its topic. At a limit a new topic is refused
+  // and what was kept for the topic stays.
+  RetainedChange Set(const MessagePtr& message, const RetainedLimits& limits);
+
+  LevelTrie<MessagePtr> Snapshot() const;
+
+ private:
+  mutable std::mutex mutex_;
+  LevelTrie<MessagePtr> trie_;
+  std::uint64_t messages_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace atalaya::cloud_server

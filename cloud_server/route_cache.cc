@@ -1,0 +1,78 @@
+#include "cloud_server/route_cache.h"
+
+#include <algorithm>
+
+#include "mqtt/topic.h"
+
+namespace atalaya::cloud_server {
+namespace {
+
+// Joins a session's further matching subscription into the target it already has.
+void Join(const Subscriber& from, Target* into) {
+  into->qos = std::max(into->qos, from.qos);
+  into->no_local = into->no_local && from.no_local;
+  into->retain_as_published = into->retain_as_published || from.retain_as_published;
+  if (from.subscription_id != 0) into->subscription_ids.push_back(from.subscription_id);
+}
+
+}  // namespace
+
+const Route& RouteCache::Find(std::string_view topic) {
+  if (index_->version() != view_.version) index_->Refresh(&view_);
+  const auto found = routes_.find(topic);
+  if (found != routes_.end()) {
+    Route* route = found->second.get();
+    if (route->version != view_.version) {
+      if (IsSpoiled(*route)) Compute(route);
+      route->version = view_.version;
+    }
+    return *route;
+  }
+  if (routes_.size() >= kMaxCachedRoutes) routes_.clear();
+  auto route = std::make_unique<Route>();
+  route->topic = topic;
+  route->version = view_.version;
+  Compute(route.get());
+  const std::string_view key = route->topic;
+  return *routes_.emplace(key, std::move(route)).first->second;
+}
+
+bool RouteCache::IsSpoiled(const Route& route) const {
+  const std::uint64_t behind = view_.version - route.version;
+  if (behind > view_.changes.size()) return true;
+  return std::any_of(view_.changes.end() - static_cast<std::ptrdiff_t>(behind), view_.changes.end(),
+                     [&](const auto& filter) { return mqtt::TopicMatches(*filter, route.topic); });
+}
+
+void RouteCache::Compute(Route* route) const {
+  route->local.clear();
+  route->remote.clear();
+  std::unordered_map<const Session*, std::size_t> seen;
+  view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
+    for (const Subscriber& subscriber : *list) {
+      if (subscriber.loop != loop_) {
+        if (std::find(route->remote.begin(), route->remote.end(), subscriber.loop) ==
+            route->remote.end()) {
+          route->remote.push_back(subscriber.loop);
+        }
+        continue;
+      }
+      const auto [at, is_new] = seen.emplace(subscriber.session, route->local.size());
+      if (!is_new) {
+        Join(subscriber, &route->local[at->second]);
+        continue;
+      }
+      Target target{subscriber.session,
+                    subscriber.qos,
+                    subscriber.no_local,
+                    subscriber.retain_as_published,
+                    {}};
+      if (subscriber.subscription_id != 0) {
+        target.subscription_ids.push_back(subscriber.subscription_id);
+      }
+      route->local.push_back(std::move(target));
+    }
+  });
+}
+
+}  // namespace atalaya::cloud_server

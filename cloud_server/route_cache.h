@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cloud_server/hash.h"
+#include "cloud_server/subscriptions.h"
+
+namespace atalaya::cloud_server {
+
+// A session that a publish goes to, once, however many of its subscriptions match: at the highest
+// QoS of them, and with the identifiers of all.
+struct Target {
+  Session* session = nullptr;
+  mqtt::Qos qos = mqtt::Qos::k0;
+  bool no_local = false;
+  bool retain_as_published = false;
+  std::vector<std::uint32_t> subscription_ids;
+};
+
+// Where the publishes of one topic go, as seen from one loop.
+struct Route {
+  std::string topic;
+  std::uint64_t version = 0;  // Of the subscriptions it was last checked against.
+  std::vector<Target> local;
+  std::vector<std::uint16_t> remote;  // Other loops that have a subscriber.
+};
+
+// The topics of a loop's late publishes and where they go. An edit of the subscriptions spoils only
+// the topics that its filter matches: each is checked against the filters edited since it was last
+// used. Threads: the loop's own.
+class RouteCache {
+ public:
+  RouteCache(const SubscriptionIndex* index, std::uint16_t loop) : index_(index), loop_(loop) {}
+
+  // Up to date with every edit that was applied before the call. `topic` is a valid topic name.
+  // The route stays until the next Find.
+  const Route& Find(std::string_view topic);
+
+ private:
+  struct Hasher {
+    std::size_t operator()(std::string_view key) const { return HashBytes(key); }
+  };
+
+  bool IsSpoiled(const Route& route) const;
+  void Compute(Route* route) const;
+
+  const SubscriptionIndex* index_;
+  std::uint16_t loop_;
+  SubscriptionIndex::View view_;
+  std::unordered_map<std::string_view, std::unique_ptr<Route>, Hasher>
+      routes_;  // Keys: Route::topic.
+};
+
+// More topics than this and the cache starts anew.
+inline constexpr std::size_t kMaxCachedRoutes = 65'536;
+
+}  // namespace atalaya::cloud_server

@@ -1,0 +1,131 @@
+#include "cloud_server/session.h"
+
+#include <utility>
+
+namespace atalaya::cloud_server {
+namespace {
+
+using telemetry::Stat;
+
+constexpr std::uint32_t kPacketIds = 65'535;
+
+// The id that follows `packet_id` after `steps`, over 65,535 to 1.
+std::uint16_t IdAfter(std::uint16_t packet_id, std::uint32_t steps) {
+  return static_cast<std::uint16_t>((packet_id - 1u + steps) % kPacketIds + 1u);
+}
+
+}  // namespace
+
+Session::Session(std::string client_id, telemetry::StatsLoop* stats)
+    : client_id_(std::move(client_id)), stats_(stats) {}
+
+Session::~Session() {
+  const auto lost = static_cast<std::int64_t>(queue_.size() + in_flight_count_);
+  stats_->Add(Stat::kDroppedSessionEnded, lost);
+  stats_->Add(Stat::kQueuePackets, -static_cast<std::int64_t>(queue_.size()));
+  stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(queue_bytes_));
+  stats_->Add(Stat::kInflightOut, -static_cast<std::int64_t>(in_flight_count_));
+  stats_->Add(Stat::kInflightIn, -static_cast<std::int64_t>(incoming_.size()));
+}
+
+void Session::Queue(Delivery delivery, const Limits& limits) {
+  const std::size_t bytes = delivery.message->bytes();
+  queue_.PushBack(std::move(delivery));
+  queue_bytes_ += bytes;
+  stats_->Add(Stat::kQueuePackets);
+  stats_->Add(Stat::kQueueBytes, static_cast<std::int64_t>(bytes));
+  while (queue_.size() > limits.session_queue_packets ||
+         (queue_bytes_ > limits.session_queue_bytes && queue_.size() > 1)) {
+    DropOldest();
+  }
+}
+
+void Session::DropOldest() {
+  const std::size_t bytes = queue_.PopFront().message->bytes();
+  queue_bytes_ -= bytes;
+  stats_->Add(Stat::kQueuePackets, -1);
+  stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(bytes));
+  stats_->Add(Stat::kDroppedQueueFull);
+}
+
+std::optional<Delivery> Session::TakeNext(const Limits& limits) {
+  if (queue_.empty() || in_flight_count_ >= limits.in_flight) return std::nullopt;
+  if (in_flight_.size() >= kPacketIds - 1) return std::nullopt;  // Ids run out behind the oldest.
+  Delivery delivery = queue_.PopFront();
+  const std::size_t bytes = delivery.message->bytes();
+  queue_bytes_ -= bytes;
+  stats_->Add(Stat::kQueuePackets, -1);
+  stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(bytes));
+  delivery.packet_id = next_packet_id_;
+  next_packet_id_ = IdAfter(next_packet_id_, 1);
+  in_flight_.PushBack({delivery, State::kSent});
+  ++in_flight_count_;
+  stats_->Add(Stat::kInflightOut);
+  return delivery;
+}
+
+std::vector<Delivery> Session::Unacknowledged() {
+  std::vector<Delivery> deliveries;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    const InFlight& entry = in_flight_[i];
+    if (entry.state == State::kDone) continue;
+    deliveries.push_back(entry.delivery);
+    deliveries.back().dup = true;
+    deliveries.back().is_pubrel = entry.state == State::kReleased;
+  }
+  return deliveries;
+}
+
+Session::InFlight* Session::Find(std::uint16_t packet_id) {
+  if (in_flight_.empty() || packet_id == 0) return nullptr;
+  const std::uint16_t first = in_flight_.front().delivery.packet_id;
+  const std::uint32_t place = (packet_id + kPacketIds - first) % kPacketIds;
+  if (place >= in_flight_.size() || in_flight_[place].state == State::kDone) return nullptr;
+  return &in_flight_[place];
+}
+
+Session::AckOutcome Session::Finish(InFlight* entry) {
+  entry->state = State::kDone;
+  entry->delivery.message = MessagePtr();
+  --in_flight_count_;
+  stats_->Add(Stat::kInflightOut, -1);
+  while (!in_flight_.empty() && in_flight_.front().state == State::kDone) in_flight_.PopFront();
+  return AckOutcome::kDone;
+}
+
+Session::AckOutcome Session::OnPuback(std::uint16_t packet_id) {
+  InFlight* entry = Find(packet_id);
+  if (entry == nullptr) return AckOutcome::kUnknown;
+  if (entry->delivery.qos != mqtt::Qos::k1) return AckOutcome::kWrongState;
+  return Finish(entry);
+}
+
+Session::AckOutcome Session::OnPubrec(std::uint16_t packet_id) {
+  InFlight* entry = Find(packet_id);
+  if (entry == nullptr) return AckOutcome::kUnknown;
+  if (entry->delivery.qos != mqtt::Qos::k2) return AckOutcome::kWrongState;
+  entry->state = State::kReleased;
+  entry->delivery.message = MessagePtr();
+  return AckOutcome::kRelease;
+}
+
+Session::AckOutcome Session::OnPubcomp(std::uint16_t packet_id) {
+  InFlight* entry = Find(packet_id);
+  if (entry == nullptr) return AckOutcome::kUnknown;
+  if (entry->state != State::kReleased) return AckOutcome::kWrongState;
+  return Finish(entry);
+}
+
+bool Session::BeginIncoming(std::uint16_t packet_id) {
+  const bool is_new = incoming_.insert(packet_id).second;
+  if (is_new) stats_->Add(Stat::kInflightIn);
+  return is_new;
+}
+
+bool Session::EndIncoming(std::uint16_t packet_id) {
+  const bool was_there = incoming_.erase(packet_id) != 0;
+  if (was_there) stats_->Add(Stat::kInflightIn, -1);
+  return was_there;
+}
+
+}  // namespace atalaya::cloud_server

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cloud_server/limits.h"
+#include "cloud_server/message.h"
+#include "cloud_server/ring_queue.h"
+#include "cloud_server/subscriptions.h"
+#include "telemetry/stats_segment.h"
+
+namespace atalaya::cloud_server {
+
+class Connection;
+
+// One packet to send to the session's client: a PUBLISH, or the PUBREL that follows it.
+struct Delivery {
+  MessagePtr message;
+  std::vector<std::uint32_t> subscription_ids;
+  std::uint16_t packet_id = 0;  // 0 exactly at QoS 0.
+  mqtt::Qos qos = mqtt::Qos::k0;
+  bool retain = false;
+  bool dup = false;
+  bool is_pubrel = false;  // Only `packet_id` counts.
+};
+
+// What one client is owed, whether it is connected or not: its subscriptions, what waits, and what
+// is on the way. It knows no socket: it says what to send and is told what was acknowledged.
+// Threads: the loop that owns it.
+class Session {
+ public:
+  // `stats` gets the queue gauges and must outlive the session.
+  Session(std::string client_id, telemetry::StatsLoop* stats);
+  ~Session();  // Counts what is still queued or in flight as dropped (session_ended).
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const std::string& client_id() const { return client_id_; }
+
+  Connection* connection = nullptr;  // Not owned; nullptr while the client is away.
+  bool persistent = false;           // Outlives its connection.
+
+  std::map<std::string, Subscriber, std::less<>> subscriptions;  // By filter.
+
+  // Queues a QoS 1 or 2 message behind the others. Where `limits` leave no room, the oldest waiting
+  // ones are dropped and counted (queue_full).
+  void Queue(Delivery delivery, const Limits& limits);
+
+  // Takes the next message that may be sent, and notes it as in flight. Empty where nothing waits
+  // or `limits.in_flight` are on the way.
+  std::optional<Delivery> TakeNext(const Limits& limits);
+  bool HasWaiting() const { return queue_size() > 0; }
+  std::size_t queue_size() const { return queue_.size(); }
+
+  // What a client that comes back has to get again, in the order it was first sent (MQTT-4.4.0-1,
+  // MQTT-4.6.0-1).
+  std::vector<Delivery> Unacknowledged();
+
+  enum class AckOutcome {
+    kDone,        // The message is delivered.
+    kRelease,     // PUBREC: answer with a PUBREL.
+    kUnknown,     // No such packet id is on the way.
+    kWrongState,  // The packet does not fit what was sent under this id.
+  };
+  AckOutcome OnPuback(std::uint16_t packet_id);
+  AckOutcome OnPubrec(std::uint16_t packet_id);
+  AckOutcome OnPubcomp(std::uint16_t packet_id);
+
+  // Incoming QoS 2. Begin is false where the id is in use already: the PUBLISH is a repeat and must
+  // not be routed again. End is false where the id is unknown.
+  bool BeginIncoming(std::uint16_t packet_id);
+  bool EndIncoming(std::uint16_t packet_id);
+
+ private:
+  enum class State : std::uint8_t { kSent, kReleased, kDone };
+  struct InFlight {
+    Delivery delivery;
+    State state = State::kSent;
+  };
+
+  InFlight* Find(std::uint16_t packet_id);
+  AckOutcome Finish(InFlight* entry);
+  void DropOldest();
+
+  std::string client_id_;
+  telemetry::StatsLoop* stats_;
+  RingQueue<Delivery> queue_;
+  std::size_t queue_bytes_ = 0;
+  // In the order sent, packet ids one after the other, so that an id gives its place; those
+  // acknowledged out of order stay, as kDone, until all before them are.
+  RingQueue<InFlight> in_flight_;
+  std::size_t in_flight_count_ = 0;  // Without kDone.
+  std::uint16_t next_packet_id_ = 1;
+  std::set<std::uint16_t> incoming_;
+};
+
+}  // namespace atalaya::cloud_server
