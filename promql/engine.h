@@ -47,8 +47,8 @@ class Engine {
  public:
   explicit Engine(const telemetry::SeriesSource& source, EngineOptions options = {});
 
-  // The value at one time: whatever type the expression has. A vector is in the order that the
-  // expression gives it (sort, topk), else sorted by labels.
+  // The value at one time, whatever type the expression has. A vector is in the order that the
+  // expression gives it (sort, topk); the order is the same each time.
   Result<QueryResult> EvaluateInstant(const ExprPtr& expr, std::int64_t time_ms,
                                       const std::atomic<bool>* cancelled = nullptr) const;
 

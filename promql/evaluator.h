@@ -1,0 +1,141 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "promql/ast.h"
+#include "promql/engine.h"
+#include "telemetry/sample.h"
+
+namespace atalaya::promql {
+
+// How a column of values says "no sample at this step": with the stale marker, which no real value
+// can be.
+inline double Absent() { return telemetry::StaleMarker(); }
+inline bool IsAbsent(double value) { return telemetry::IsStaleMarker(value); }
+
+// The times at which an expression is evaluated.
+struct Grid {
+  std::int64_t from_ms = 0;
+  std::int64_t step_ms = 1;
+  std::size_t steps = 0;
+  std::int64_t At(std::size_t step) const {
+    return from_ms + step_ms * static_cast<std::int64_t>(step);
+  }
+  std::int64_t Last() const { return At(steps - 1); }
+};
+
+// One series over a grid: a value per step, Absent() where there is none.
+struct StepSeries {
+  telemetry::Labels labels;
+  std::vector<double> values;
+};
+
+// What a node yields over a grid. Each operation works on whole columns, so that labels are matched
+// once per query and not once per step.
+struct Evaluated {
+  ValueType type = ValueType::kVector;
+  std::vector<double> scalar;      // With kScalar: a value per step.
+  std::string text;                // With kString.
+  std::vector<StepSeries> series;  // With kVector; none without any value.
+};
+
+inline constexpr std::size_t kMaxAnnotations = 100;
+
+// The evaluation of one query. Threads: one.
+class Evaluator {
+ public:
+  Evaluator(const telemetry::SeriesSource& source, const EngineOptions& options,
+            const std::atomic<bool>* cancelled, Grid query);
+
+  // A scalar, string or vector node over `grid`.
+  Result<Evaluated> Eval(const Expr& expr, const Grid& grid);
+
+  // A range selector or subquery: all samples that the windows of `grid` can see, stale markers
+  // left out, a series each, sorted by labels.
+  Result<std::vector<telemetry::SeriesSamples>> EvalMatrix(const Expr& matrix, const Grid& grid);
+
+  // The raw samples of a selector, looking back `range_ms` from every step; sorted by labels.
+  Result<std::vector<telemetry::SeriesSamples>> Select(const Selector& selector, const Grid& grid,
+                                                       std::int64_t range_ms);
+
+  // The values of a scalar node, one per step.
+  Result<std::vector<double>> EvalScalar(const Expr& expr, const Grid& grid);
+
+  // The time that a selector or subquery looks at in a step.
+  std::int64_t ShiftedTime(const TimeShift& shift, std::int64_t step_ms) const;
+
+  // Counts samples read or made; kLimit over max_samples, kTimeout when time is up.
+  Status Charge(std::uint64_t samples);
+  // Counts work that makes no samples; kTimeout when time is up or the query was cancelled.
+  Status Work(std::uint64_t steps);
+  Status CheckSeries(std::size_t series) const;
+
+  void Warn(std::string_view message, Place place);
+  void Inform(std::string_view message, Place place);
+
+  const EngineOptions& options() const { return options_; }
+  const Grid& query() const { return query_; }
+  std::vector<std::string>& warnings() { return warnings_; }
+  std::vector<std::string>& infos() { return infos_; }
+
+ private:
+  Result<Evaluated> EvalNode(const Expr& expr, const Grid& grid);
+  Result<Evaluated> EvalSelector(const Selector& selector, const Grid& grid);
+  Result<Evaluated> EvalUnary(const Unary& unary, const Grid& grid);
+  Result<std::vector<telemetry::SeriesSamples>> EvalSubquery(const Subquery& subquery,
+                                                             const Grid& grid);
+  Status CheckClocks();
+
+  const telemetry::SeriesSource& source_;
+  const EngineOptions& options_;
+  const std::atomic<bool>* const cancelled_;
+  const Grid query_;  // The whole query's, for `@ start()` and `@ end()`.
+  const std::int64_t deadline_ns_;
+  std::uint64_t samples_ = 0;
+  std::uint64_t work_ = 0;
+  std::uint64_t next_check_ = 0;
+  std::vector<std::string> warnings_;
+  std::vector<std::string> infos_;
+};
+
+const Expr& WithoutParens(const Expr& expr);
+
+// Walks the samples of one series along a grid. Times must not fall.
+class SampleCursor {
+ public:
+  explicit SampleCursor(const std::vector<telemetry::Sample>& samples) : samples_(samples) {}
+  // The samples of (end_ms - range_ms, end_ms].
+  std::span<const telemetry::Sample> Window(std::int64_t end_ms, std::int64_t range_ms);
+
+ private:
+  const std::vector<telemetry::Sample>& samples_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+// Makes one series of those with equal labels, as names were dropped. kInvalid where two have a
+// value at the same step.
+Status MergeEqualLabels(std::vector<StepSeries>* series);
+
+// Without those that have no value at any step.
+void DropEmpty(std::vector<StepSeries>* series);
+
+// binary_op.cc, set_op.cc, aggregation.cc, call.cc.
+Result<Evaluated> EvalBinary(Evaluator& evaluator, const Binary& binary, const Grid& grid);
+Evaluated EvalSetOp(const Binary& binary, Evaluated lhs, Evaluated rhs, const Grid& grid);
+Result<Evaluated> EvalAggregate(Evaluator& evaluator, const Aggregate& aggregate, const Grid& grid);
+Result<Evaluated> EvalCall(Evaluator& evaluator, const Call& call, const Grid& grid);
+
+// The labels that decide which series match, as a key: two series match where theirs are equal.
+std::string MatchKey(const telemetry::Labels& labels, bool on,
+                     const std::vector<std::string>& names);
+// Those labels themselves.
+telemetry::Labels MatchLabels(const telemetry::Labels& labels, bool on,
+                              const std::vector<std::string>& names);
+
+}  // namespace atalaya::promql

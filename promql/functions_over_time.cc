@@ -1,0 +1,61 @@
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "promql/functions.h"
+#include "promql/statistics.h"
+
+namespace atalaya::promql {
+namespace {
+
+std::vector<double> Values(const Window& window) {
+  std::vector<double> values;
+  values.reserve(window.samples.size());
+  for (const telemetry::Sample& sample : window.samples) values.push_back(sample.value);
+  return values;
+}
+
+// A statistic of the values, whatever their times.
+template <double (*kStatistic)(std::span<const double>)>
+std::optional<double> Over(const Window& window) {
+  return kStatistic(Values(window));
+}
+
+double StandardDeviation(std::span<const double> values) { return std::sqrt(Variance(values)); }
+
+std::optional<double> Count(const Window& w) { return static_cast<double>(w.samples.size()); }
+std::optional<double> Last(const Window& w) { return w.samples.back().value; }
+std::optional<double> Present(const Window& /*window*/) { return 1; }
+std::optional<double> QuantileOver(const Window& window) {
+  return Quantile(window.parameter, Values(window));
+}
+
+constexpr Function Ranged(std::string_view name, WindowFunction window) {
+  Function function{.name = name, .signature = "m"};
+  function.window = window;
+  return function;
+}
+
+constexpr Function kLast{
+    .name = "last_over_time", .signature = "m", .window = Last, .keeps_name = true};
+constexpr Function kQuantile{
+    .name = "quantile_over_time", .signature = "sm", .window = QuantileOver};
+
+constexpr std::array kOverTimeFunctions = {
+    Ranged("avg_over_time", Over<Mean>),
+    Ranged("count_over_time", Count),
+    kLast,
+    Ranged("max_over_time", Over<Maximum>),
+    Ranged("min_over_time", Over<Minimum>),
+    Ranged("present_over_time", Present),
+    kQuantile,
+    Ranged("stddev_over_time", Over<StandardDeviation>),
+    Ranged("stdvar_over_time", Over<Variance>),
+    Ranged("sum_over_time", Over<Sum>),
+};
+
+}  // namespace
+
+std::span<const Function> OverTimeFunctions() { return kOverTimeFunctions; }
+
+}  // namespace atalaya::promql
