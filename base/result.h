@@ -15,6 +15,7 @@ enum class ErrorCode {
   kIo,        // The kernel, a disk or a peer failed; `message` carries its words.
   kBusy,      // In use by someone else: a port, a lock.
   kVersion,   // Written by a newer program than this one.
+  kDamaged,   // Stored bytes are no longer what was written.
   kLimit,     // A named limit was reached.
   kTimeout,   // A deadline passed.
   kRefused,   // Understood, and not permitted.

@@ -18,6 +18,7 @@ ErrorCode CodeOf(int sqlite_code) {
       return ErrorCode::kLimit;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+      return ErrorCode::kDamaged;
     case SQLITE_ERROR:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:

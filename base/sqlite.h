@@ -24,8 +24,8 @@ inline constexpr int kSqliteBusyTimeoutMs = 2000;
 
 // One connection to one SQLite file in WAL mode. Threads: one at a time.
 //
-// Every failure here names the file, and carries one of: kInvalid, the file is damaged or no SQLite
-// database, or the SQL is wrong (trying again will fail again); kBusy, another connection kept it
+// Every failure here names the file, and carries one of: kDamaged, the file is damaged or no SQLite
+// database; kInvalid, the SQL or a constraint is at fault; kBusy, another connection kept the file
 // locked; kLimit, the disk is full; kIo, everything else.
 class SqliteDatabase {
  public:

@@ -117,7 +117,7 @@ TEST_F(Sqlite, FailedMigrationLeavesTheOldVersion) {
 
 TEST_F(Sqlite, TellsADamagedFileFromOneThatCannotBeOpened) {
   ASSERT_TRUE(WriteFileAtomic(path_, std::string(8192, 'x')));
-  EXPECT_EQ(Open().error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(Open().error().code, ErrorCode::kDamaged);
   const Result<SqliteDatabase> absent =
       SqliteDatabase::Open(folder_ + "/none/test.db", SqliteSync::kNormal, kFirst);
   ASSERT_FALSE(absent);

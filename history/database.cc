@@ -1,0 +1,274 @@
+#include "history/database.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "base/clock.h"
+#include "history/chunk.h"
+
+namespace atalaya::history {
+namespace {
+
+using telemetry::Sample;
+
+// A chunk's key is its series and start time in one number, so that the chunks of a series lie
+// together in the file, by time, without an index beside them.
+constexpr int kTimeBits = 42;
+
+std::int64_t KeyOf(SeriesId series, std::int64_t start_ms) {
+  return std::int64_t{series} << kTimeBits | start_ms;
+}
+
+std::int64_t StartOf(std::int64_t key) { return key & kMaxTimeMs; }
+
+constexpr std::array<std::string_view, 1> kMigrations = {R"(
+  CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL, sealed_batch INTEGER NOT NULL);
+  CREATE TABLE batch(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+  CREATE TABLE chunk(key INTEGER PRIMARY KEY, end_ms INTEGER NOT NULL, data BLOB NOT NULL);
+  CREATE TABLE run(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+                   stopped INTEGER NOT NULL);
+)"};
+
+enum Query : std::size_t {
+  kAllSeries,
+  kFirstChunk,
+  kLastChunk,
+  kAllBatches,
+  kAllRuns,
+  kChunksFrom,
+  kChunkBefore,
+  kPutSeries,
+  kSetSealed,
+  kRemoveSeries,
+  kPutBatch,
+  kRemoveBatches,
+  kPutChunk,
+  kRemoveChunk,
+  kRemoveChunks,
+  kPutRun,
+  kRemoveRuns,
+  kQueryCount
+};
+
+constexpr std::array<std::string_view, kQueryCount> kQueries = {
+    "SELECT id, labels, sealed_batch FROM series ORDER BY id",
+    "SELECT key FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
+    "SELECT end_ms FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
+    "SELECT id, data FROM batch ORDER BY id",
+    "SELECT id, start_ms, last_ms, stopped FROM run ORDER BY id",
+    "SELECT key, data FROM chunk WHERE key >= coalesce((SELECT max(key) FROM chunk WHERE key "
+    "BETWEEN ?1 AND ?2), ?2) AND key <= ?3 ORDER BY key",
+    "SELECT key, data FROM chunk WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1",
+    "INSERT INTO series(id, labels, sealed_batch) VALUES(?, ?, ?)",
+    "UPDATE series SET sealed_batch = ? WHERE id = ?",
+    "DELETE FROM series WHERE id = ?",
+    "INSERT INTO batch(id, data) VALUES(?, ?)",
+    "DELETE FROM batch WHERE id < ?",
+    "INSERT INTO chunk(key, end_ms, data) VALUES(?, ?, ?)",
+    "DELETE FROM chunk WHERE key = ?",
+    "DELETE FROM chunk WHERE key >= ? AND key < ? AND end_ms < ?",
+    "INSERT INTO run(id, start_ms, last_ms, stopped) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
+    "SET last_ms = excluded.last_ms, stopped = excluded.stopped",
+    "DELETE FROM run WHERE last_ms < ?",
+};
+
+// Resets a statement when its user is done, whichever way it leaves.
+class Use {
+ public:
+  explicit Use(SqliteStatement& statement) : statement_(statement) {}
+  ~Use() { statement_.Reset(); }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  SqliteStatement* operator->() { return &statement_; }
+
+ private:
+  SqliteStatement& statement_;
+};
+
+}  // namespace
+
+Result<Database> Database::Open(const std::string& path) {
+  Result<SqliteDatabase> connection = SqliteDatabase::Open(path, SqliteSync::kNormal, kMigrations);
+  if (!connection) return Forward(connection.error());
+  // The store's own thread moves the log into the file, so that no Append waits for that.
+  Status done = connection->Execute(
+      "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;"
+      "PRAGMA cache_size = -8192;");
+  if (!done) return Forward(done.error());
+  Database database(std::move(*connection));
+  if (done = database.Prepare(); !done) return Forward(done.error());
+  return database;
+}
+
+Status Database::Prepare() {
+  for (const std::string_view query : kQueries) {
+    Result<SqliteStatement> statement = connection_.Prepare(query);
+    if (!statement) return Forward(statement.error());
+    statements_.push_back(std::move(*statement));
+  }
+  return {};
+}
+
+Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::uint64_t& damaged) {
+  Use query(statements_[kAllSeries]);
+  std::vector<SeriesRow> rows;
+  while (true) {
+    const Result<bool> more = query->Step();
+    if (!more) return Forward(more.error());
+    if (!*more) return rows;
+    Result<telemetry::Labels> labels = DecodeLabels(query->Blob(1));
+    if (!labels) {
+      ++damaged;
+      continue;
+    }
+    rows.push_back(
+        {static_cast<SeriesId>(query->Integer(0)), std::move(*labels), query->Integer(2)});
+  }
+}
+
+Result<Database::ChunkBounds> Database::Bounds(SeriesId series) {
+  Use first(statements_[kFirstChunk]);
+  first->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, kMaxTimeMs));
+  Result<bool> found = first->Step();
+  if (!found) return Forward(found.error());
+  if (!*found) return ChunkBounds{};
+  Use last(statements_[kLastChunk]);
+  last->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, kMaxTimeMs));
+  found = last->Step();
+  if (!found) return Forward(found.error());
+  return ChunkBounds{StartOf(first->Integer(0)), last->Integer(0)};
+}
+
+Status Database::EachBatch(const std::function<void(std::int64_t, std::vector<BatchSample>)>& take,
+                           std::uint64_t& damaged) {
+  Use query(statements_[kAllBatches]);
+  while (true) {
+    const Result<bool> more = query->Step();
+    if (!more) return Forward(more.error());
+    if (!*more) return {};
+    Result<std::vector<BatchSample>> batch = DecodeBatch(query->Blob(1));
+    if (batch) {
+      take(query->Integer(0), std::move(*batch));
+    } else {
+      ++damaged;
+    }
+  }
+}
+
+Result<std::vector<Database::RunRow>> Database::Runs() {
+  Use query(statements_[kAllRuns]);
+  std::vector<RunRow> rows;
+  while (true) {
+    const Result<bool> more = query->Step();
+    if (!more) return Forward(more.error());
+    if (!*more) return rows;
+    rows.push_back(
+        {query->Integer(0), query->Integer(1), query->Integer(2), query->Integer(3) != 0});
+  }
+}
+
+Result<std::vector<Database::Chunk>> Database::ReadChunks(SqliteStatement& statement,
+                                                          std::uint64_t& damaged) {
+  std::vector<Chunk> chunks;
+  while (true) {
+    const Result<bool> more = statement.Step();
+    if (!more) return Forward(more.error());
+    if (!*more) return chunks;
+    Chunk chunk{StartOf(statement.Integer(0)), {}};
+    if (DecodeChunk(statement.Blob(1), chunk.samples)) {
+      chunks.push_back(std::move(chunk));
+    } else {
+      ++damaged;
+    }
+  }
+}
+
+Result<std::vector<Database::Chunk>> Database::Chunks(SeriesId series, std::int64_t from_ms,
+                                                      std::int64_t to_ms, std::uint64_t& damaged) {
+  Use query(statements_[kChunksFrom]);
+  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, from_ms)).Bind(3, KeyOf(series, to_ms));
+  return ReadChunks(statements_[kChunksFrom], damaged);
+}
+
+Result<std::vector<Database::Chunk>> Database::ChunkBefore(SeriesId series, std::int64_t before_ms,
+                                                           std::uint64_t& damaged) {
+  Use query(statements_[kChunkBefore]);
+  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, before_ms));
+  return ReadChunks(statements_[kChunkBefore], damaged);
+}
+
+Status Database::PutSeries(const SeriesRow& row) {
+  Use query(statements_[kPutSeries]);
+  query->Bind(1, std::int64_t{row.id}).BindBlob(2, EncodeLabels(row.labels));
+  return query->Bind(3, row.sealed_batch).Run();
+}
+
+Status Database::SetSealed(SeriesId series, std::int64_t batch) {
+  Use query(statements_[kSetSealed]);
+  return query->Bind(1, batch).Bind(2, std::int64_t{series}).Run();
+}
+
+Status Database::RemoveSeries(SeriesId series) {
+  Use query(statements_[kRemoveSeries]);
+  return query->Bind(1, std::int64_t{series}).Run();
+}
+
+Status Database::PutBatch(std::int64_t id, std::string_view data) {
+  Use query(statements_[kPutBatch]);
+  return query->Bind(1, id).BindBlob(2, data).Run();
+}
+
+Status Database::RemoveBatchesBelow(std::int64_t id) {
+  Use query(statements_[kRemoveBatches]);
+  return query->Bind(1, id).Run();
+}
+
+Status Database::PutChunk(SeriesId series, const std::vector<Sample>& samples) {
+  Use query(statements_[kPutChunk]);
+  query->Bind(1, KeyOf(series, samples.front().time_ms)).Bind(2, samples.back().time_ms);
+  return query->BindBlob(3, EncodeChunk(samples)).Run();
+}
+
+Status Database::RemoveChunk(SeriesId series, std::int64_t start_ms) {
+  Use query(statements_[kRemoveChunk]);
+  return query->Bind(1, KeyOf(series, start_ms)).Run();
+}
+
+Result<std::int64_t> Database::RemoveChunksBefore(SeriesId series, std::int64_t cutoff_ms) {
+  Use query(statements_[kRemoveChunks]);
+  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, cutoff_ms)).Bind(3, cutoff_ms);
+  if (Status done = query->Run(); !done) return Forward(done.error());
+  return connection_.Changes();
+}
+
+Status Database::PutRun(const RunRow& row) {
+  Use query(statements_[kPutRun]);
+  query->Bind(1, row.id).Bind(2, row.start_ms).Bind(3, row.last_ms);
+  return query->Bind(4, std::int64_t{row.stopped}).Run();
+}
+
+Status Database::RemoveRunsBefore(std::int64_t cutoff_ms) {
+  Use query(statements_[kRemoveRuns]);
+  return query->Bind(1, cutoff_ms).Run();
+}
+
+Result<std::string> SetAside(const std::string& path, std::int64_t now_ms) {
+  std::string stamp = FormatRfc3339(now_ms);
+  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+  const std::string base = path + ".broken-" + stamp;
+  std::string name = base;
+  for (int i = 2; std::filesystem::exists(name); ++i) name = fmt::format("{}-{}", base, i);
+  // SQLite would apply a log left behind to the new file.
+  for (const char* suffix : {"-wal", "-shm", ""}) {
+    if (std::rename((path + suffix).c_str(), (name + suffix).c_str()) != 0 && errno != ENOENT) {
+      return Fail(ErrorCode::kIo, "{}{}: cannot set aside as {}: {}", path, suffix, name,
+                  ErrnoText(errno));
+    }
+  }
+  return name;
+}
+
+}  // namespace atalaya::history

@@ -1,0 +1,327 @@
+#include "history/store.h"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
+#include "base/log.h"
+#include "history/head.h"
+#include "history/readers.h"
+#include "history/writer.h"
+
+namespace atalaya::history {
+namespace {
+
+using telemetry::LabelledSample;
+using telemetry::Labels;
+using telemetry::Sample;
+using telemetry::SelectRequest;
+using telemetry::SeriesSamples;
+
+bool SameBits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+bool EarlierSample(const Sample& a, const Sample& b) { return a.time_ms < b.time_ms; }
+
+bool LabelsAcceptable(const Labels& labels) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : labels) bytes += name.size() + value.size();
+  return labels.Has(telemetry::kMetricName) && bytes <= kMaxLabelBytes;
+}
+
+// A part of a query's answer that memory gave, and whether the file may hold more of it.
+struct Part {
+  SeriesId id;
+  bool on_disk;
+  SeriesSamples series;
+};
+
+// Puts what the file holds in front of, or between, what memory held.
+void Merge(const std::vector<Database::Chunk>& chunks, const SelectRequest& request,
+           std::vector<Sample>& samples) {
+  std::vector<Sample> all;
+  for (const Database::Chunk& chunk : chunks) {
+    const auto begin = std::lower_bound(chunk.samples.begin(), chunk.samples.end(),
+                                        Sample{request.from_ms, 0}, EarlierSample);
+    const auto end =
+        std::upper_bound(begin, chunk.samples.end(), Sample{request.to_ms, 0}, EarlierSample);
+    all.insert(all.end(), begin, end);
+  }
+  const auto middle = static_cast<std::ptrdiff_t>(all.size());
+  all.insert(all.end(), samples.begin(), samples.end());
+  std::inplace_merge(all.begin(), all.begin() + middle, all.end(), EarlierSample);
+  // A head that was moved to a chunk between the two reads is seen twice.
+  all.erase(std::unique(all.begin(), all.end(),
+                        [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
+            all.end());
+  samples = std::move(all);
+}
+
+}  // namespace
+
+struct Store::Impl {
+  explicit Impl(const StoreOptions& store_options)
+      : options(store_options), readers(store_options.path) {}
+
+  void Take(const LabelledSample& labelled, std::int64_t now_ms,
+            std::unique_lock<std::shared_mutex>& lock);
+  SeriesState* FindOrAdd(const Labels& labels, SeriesId& id);
+  bool Insert(SeriesId id, SeriesState& state, const Sample& sample,
+              std::unique_lock<std::shared_mutex>& lock);
+  bool Refused(const Sample& sample, std::int64_t now_ms);
+  Result<std::vector<Part>> FromMemory(const SelectRequest& request) const;
+  void ReadFailed(const Error& error) const;
+
+  template <typename Visit>
+  void EachSeries(const Selectors& selectors, std::int64_t from_ms, std::int64_t to_ms,
+                  const Visit& visit) const;
+
+  const StoreOptions options;
+  Head head;
+  mutable Counters counters;
+  mutable Readers readers;
+  std::unique_ptr<Writer> writer;
+  mutable std::atomic<bool> reading{true};  // The last read went well.
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
+  auto writer = Writer::Open(impl->options, impl->head, impl->counters);
+  if (!writer) return Forward(writer.error());
+  impl->writer = std::move(*writer);
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Store::~Store() {
+  if (Status done = impl_->writer->Flush(); !done) {
+    LogError("history: not everything could be saved: {}", done.error().message);
+  }
+}
+
+Status Store::Append(std::span<const LabelledSample> samples) {
+  const std::int64_t now_ms = impl_->options.clock->NowMs();
+  {
+    std::unique_lock lock(impl_->head.mutex);
+    for (const LabelledSample& sample : samples) impl_->Take(sample, now_ms, lock);
+  }
+  return impl_->writer->Flush();
+}
+
+void Store::Impl::Take(const LabelledSample& labelled, std::int64_t now_ms,
+                       std::unique_lock<std::shared_mutex>& lock) {
+  if (Refused(labelled.sample, now_ms)) return;
+  SeriesId id = 0;
+  SeriesState* state = FindOrAdd(labelled.labels, id);
+  if (state == nullptr || !Insert(id, *state, labelled.sample, lock)) return;
+  state->first_ms = std::min(state->first_ms, labelled.sample.time_ms);
+  state->last_ms = std::max(state->last_ms, labelled.sample.time_ms);
+  ++counters.accepted;
+  writer->Note(id, *state, labelled.sample);
+}
+
+bool Store::Impl::Refused(const Sample& sample, std::int64_t now_ms) {
+  if (sample.time_ms > now_ms + kMaxAheadMs || sample.time_ms > kMaxTimeMs) {
+    ++counters.refused_ahead;
+    return true;
+  }
+  if (sample.time_ms < now_ms - options.accept_late_ms || sample.time_ms < 0) {
+    ++counters.refused_too_old;
+    return true;
+  }
+  return false;
+}
+
+SeriesState* Store::Impl::FindOrAdd(const Labels& labels, SeriesId& id) {
+  const auto known = head.by_labels.find(labels);
+  if (known != head.by_labels.end()) {
+    id = known->second;
+    return &head.series.at(id);
+  }
+  if (!LabelsAcceptable(labels)) {
+    ++counters.refused_labels;
+    return nullptr;
+  }
+  if (head.series.size() >= options.max_series || head.next_id >= kMaxSeriesId) {
+    if (++counters.refused_series == 1) {
+      LogWarning("history: max_series = {} reached; new series are refused", options.max_series);
+    }
+    return nullptr;
+  }
+  id = head.next_id;
+  return &head.Add(id, labels);
+}
+
+// False where the time has a sample already.
+bool Store::Impl::Insert(SeriesId id, SeriesState& state, const Sample& sample,
+                         std::unique_lock<std::shared_mutex>& lock) {
+  std::vector<Sample>& samples = state.samples;
+  const auto at = std::lower_bound(samples.begin(), samples.end(), sample, EarlierSample);
+  std::optional<double> known;
+  if (at != samples.end() && at->time_ms == sample.time_ms) {
+    known = at->value;
+  } else if (sample.time_ms <= state.sealed_end_ms) {
+    const auto offset = at - samples.begin();
+    lock.unlock();  // Queries need not wait for this read; nobody else changes the head.
+    const auto sealed = writer->SealedValue(id, sample.time_ms);
+    lock.lock();
+    if (!sealed) ReadFailed(sealed.error());
+    if (sealed) known = *sealed;
+    if (!known) samples.insert(samples.begin() + offset, sample);
+  } else {
+    samples.insert(at, sample);
+  }
+  if (known) ++(SameBits(*known, sample.value) ? counters.repeated : counters.refused_conflict);
+  return !known;
+}
+
+Result<std::vector<Part>> Store::Impl::FromMemory(const SelectRequest& request) const {
+  std::vector<Part> parts;
+  std::uint64_t count = 0;
+  const std::shared_lock lock(head.mutex);
+  const auto ids = head.index.Find(request.matchers);
+  if (!ids) return Forward(ids.error());
+  for (const SeriesId id : *ids) {
+    const SeriesState& state = head.series.at(id);
+    if (state.last_ms < request.from_ms || state.first_ms > request.to_ms) continue;
+    const auto begin = std::lower_bound(state.samples.begin(), state.samples.end(),
+                                        Sample{request.from_ms, 0}, EarlierSample);
+    const auto end =
+        std::upper_bound(begin, state.samples.end(), Sample{request.to_ms, 0}, EarlierSample);
+    const bool on_disk = state.sealed_end_ms >= request.from_ms;
+    if (begin == end && !on_disk) continue;
+    parts.push_back({id, on_disk, {*state.labels, {begin, end}}});
+    count += static_cast<std::uint64_t>(end - begin);
+    if (count > request.sample_limit) {
+      return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
+    }
+  }
+  return parts;
+}
+
+void Store::Impl::ReadFailed(const Error& error) const {
+  ++counters.read_failures;
+  if (reading.exchange(false)) {
+    LogError("history: {}; queries go on with what is in memory", error.message);
+  }
+  if (error.code == ErrorCode::kDamaged) writer->ReportDamage();
+}
+
+Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) const {
+  SelectRequest request = asked;
+  request.from_ms = std::clamp<std::int64_t>(asked.from_ms, 0, kMaxTimeMs);
+  request.to_ms = std::clamp<std::int64_t>(asked.to_ms, -1, kMaxTimeMs);
+  const std::uint64_t generation = impl_->writer->generation();
+  // Memory first: what is moved to a chunk after this is then seen twice, never not at all.
+  Result<std::vector<Part>> parts = impl_->FromMemory(request);
+  if (!parts) return Forward(parts.error());
+  std::uint64_t damaged = 0;
+  std::uint64_t count = 0;
+  bool over_limit = false;
+  const auto read = [&](Database& database) -> Status {
+    for (Part& part : *parts) {
+      if (part.on_disk && !over_limit) {
+        const auto chunks = database.Chunks(part.id, request.from_ms, request.to_ms, damaged);
+        if (!chunks) return Forward(chunks.error());
+        Merge(*chunks, request, part.series.samples);
+      }
+      count += part.series.samples.size();
+      over_limit = over_limit || count > request.sample_limit;
+    }
+    return {};
+  };
+  const bool any_on_disk =
+      std::any_of(parts->begin(), parts->end(), [](const Part& part) { return part.on_disk; });
+  if (any_on_disk) {
+    Status done = impl_->readers.With(generation, read);
+    if (!done) impl_->ReadFailed(done.error());
+    if (done && !impl_->reading.exchange(true)) LogInfo("history: read again");
+  }
+  impl_->counters.damaged_chunks += damaged;
+  if (over_limit) {
+    return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
+  }
+  std::vector<SeriesSamples> result;
+  result.reserve(parts->size());
+  for (Part& part : *parts) {
+    if (!part.series.samples.empty()) result.push_back(std::move(part.series));
+  }
+  return result;
+}
+
+template <typename Visit>
+void Store::Impl::EachSeries(const Selectors& selectors, std::int64_t from_ms, std::int64_t to_ms,
+                             const Visit& visit) const {
+  const std::shared_lock lock(head.mutex);
+  std::set<SeriesId> ids;
+  const Selectors everything(1);
+  for (const auto& matchers : selectors.empty() ? everything : selectors) {
+    const auto found = head.index.Find(matchers);
+    if (found) ids.insert(found->begin(), found->end());
+  }
+  for (const SeriesId id : ids) {
+    const SeriesState& state = head.series.at(id);
+    if (state.last_ms >= from_ms && state.first_ms <= to_ms) visit(*state.labels);
+  }
+}
+
+std::vector<Labels> Store::Series(const Selectors& selectors, std::int64_t from_ms,
+                                  std::int64_t to_ms) const {
+  std::vector<Labels> found;
+  impl_->EachSeries(selectors, from_ms, to_ms,
+                    [&](const Labels& labels) { found.push_back(labels); });
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<std::string> Store::LabelNames(const Selectors& selectors, std::int64_t from_ms,
+                                           std::int64_t to_ms) const {
+  std::set<std::string> names;
+  impl_->EachSeries(selectors, from_ms, to_ms, [&](const Labels& labels) {
+    for (const auto& pair : labels) names.insert(pair.first);
+  });
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> Store::LabelValues(std::string_view name, const Selectors& selectors,
+                                            std::int64_t from_ms, std::int64_t to_ms) const {
+  std::set<std::string> values;
+  impl_->EachSeries(selectors, from_ms, to_ms, [&](const Labels& labels) {
+    if (labels.Has(name)) values.emplace(labels.Get(name));
+  });
+  return {values.begin(), values.end()};
+}
+
+std::vector<Run> Store::Runs(std::int64_t from_ms, std::int64_t to_ms) const {
+  return impl_->writer->Runs(from_ms, to_ms);
+}
+
+StoreStats Store::Stats() const {
+  const Counters& counters = impl_->counters;
+  StoreStats stats;
+  stats.accepted = counters.accepted;
+  stats.repeated = counters.repeated;
+  stats.refused_conflict = counters.refused_conflict;
+  stats.refused_too_old = counters.refused_too_old;
+  stats.refused_ahead = counters.refused_ahead;
+  stats.refused_series = counters.refused_series;
+  stats.refused_labels = counters.refused_labels;
+  stats.dropped_unsaved = counters.dropped_unsaved;
+  stats.dropped_memory = counters.dropped_memory;
+  stats.write_failures = counters.write_failures;
+  stats.read_failures = counters.read_failures;
+  stats.damaged_chunks = counters.damaged_chunks;
+  stats.files_set_aside = counters.files_set_aside;
+  stats.retention_removed = counters.retention_removed;
+  stats.saving = counters.saving;
+  const std::shared_lock lock(impl_->head.mutex);
+  stats.series = impl_->head.series.size();
+  for (const auto& [id, state] : impl_->head.series) stats.head_samples += state.samples.size();
+  return stats;
+}
+
+}  // namespace atalaya::history

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace atalaya::history {
+
+inline constexpr std::int64_t kSyncIntervalMs = 1000;  // At most this much is lost on power loss.
+inline constexpr std::int64_t kCheckpointLogBytes = 4
+                                                    << 20;  // A longer log is moved into the file.
+
+// Makes what was written durable, and keeps the write-ahead log short, on a thread of its own, so
+// that no writer waits for the disk. Failures are said once per change of state.
+class Syncer {
+ public:
+  explicit Syncer(std::string path);  // Of the database file.
+  ~Syncer();
+  Syncer(const Syncer&) = delete;
+  Syncer& operator=(const Syncer&) = delete;
+
+  void Written();  // Something was committed. Threads: any. Never blocks on the disk.
+
+ private:
+  void Run();
+  void SyncLog();
+
+  const std::string path_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool dirty_ = false;
+  bool stopping_ = false;
+  bool working_ = true;  // The last sync went well. Own thread only.
+  std::thread thread_;
+};
+
+}  // namespace atalaya::history

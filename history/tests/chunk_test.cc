@@ -1,0 +1,120 @@
+#include "history/chunk.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
+#include <random>
+
+namespace atalaya::history {
+namespace {
+
+using telemetry::Sample;
+
+constexpr std::int64_t kStart = 1'700'000'000'000;
+
+// Equality by bits, so that NaNs count too.
+void ExpectRoundTrip(const std::vector<Sample>& samples) {
+  std::vector<Sample> back;
+  const Status done = DecodeChunk(EncodeChunk(samples), back);
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(back.size(), samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    ASSERT_EQ(back[i].time_ms, samples[i].time_ms) << i;
+    ASSERT_EQ(std::bit_cast<std::uint64_t>(back[i].value),
+              std::bit_cast<std::uint64_t>(samples[i].value))
+        << i;
+  }
+}
+
+TEST(Chunk, KeepsOneSample) { ExpectRoundTrip({{kStart, 1.5}}); }
+
+TEST(Chunk, KeepsEveryBitOfSpecialValues) {
+  const double values[] = {0.0,
+                           -0.0,
+                           telemetry::StaleMarker(),
+                           std::numeric_limits<double>::quiet_NaN(),
+                           std::numeric_limits<double>::infinity(),
+                           -std::numeric_limits<double>::infinity(),
+                           std::numeric_limits<double>::denorm_min(),
+                           std::numeric_limits<double>::max(),
+                           -1.0};
+  std::vector<Sample> samples;
+  for (const double value : values) {
+    samples.push_back({kStart + static_cast<std::int64_t>(samples.size()) * 5000, value});
+  }
+  ExpectRoundTrip(samples);
+}
+
+TEST(Chunk, KeepsTimesOnBothSidesOfEachBucket) {
+  std::vector<Sample> samples{{0, 1}};
+  std::int64_t distance = 40'000'000;
+  for (const std::int64_t change :
+       {0L, 1L, -1L, 31L, 32L, -32L, -33L, 511L, 512L, -512L, -513L, 32767L, 32768L, -32768L,
+        -32769L, 1'000'000'000L, -1'000'000'000L}) {
+    distance += change;
+    samples.push_back({samples.back().time_ms + distance, 1});
+  }
+  samples.push_back({kMaxTimeMs, 1});
+  ExpectRoundTrip(samples);
+}
+
+TEST(Chunk, KeepsRandomSeries) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Sample> samples;
+    std::int64_t time = static_cast<std::int64_t>(random() % kStart);
+    const std::size_t count = 1 + random() % kMaxChunkSamples;
+    while (samples.size() < count) {
+      const double value = random() % 3 == 0 ? std::bit_cast<double>(random())
+                                             : static_cast<double>(random() % 1000) / 8;
+      samples.push_back({time, value});
+      time += 1 + static_cast<std::int64_t>(random() % (round % 2 == 0 ? 20 : 2'000'000));
+    }
+    ExpectRoundTrip(samples);
+  }
+}
+
+TEST(Chunk, SteadySeriesTakesAQuarterByteASample) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 360; ++i) samples.push_back({kStart + i * 5000, 42});
+  EXPECT_LE(EncodeChunk(samples).size(), 20u + 360 / 4);
+}
+
+TEST(Chunk, RefusesEveryTruncation) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 50; ++i) samples.push_back({kStart + i * 5000 + i % 3, i * 0.7});
+  const std::string whole = EncodeChunk(samples);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    std::vector<Sample> out{{1, 1}};
+    EXPECT_FALSE(DecodeChunk(std::string_view(whole).substr(0, size), out)) << size;
+    EXPECT_EQ(out.size(), 1u);
+  }
+}
+
+TEST(Chunk, NamesANewerFormat) {
+  std::string bytes = EncodeChunk(std::vector<Sample>{{kStart, 1}});
+  bytes[0] = 2;
+  std::vector<Sample> out;
+  EXPECT_EQ(DecodeChunk(bytes, out).error().code, ErrorCode::kVersion);
+  bytes[0] = 0;
+  EXPECT_EQ(DecodeChunk(bytes, out).error().code, ErrorCode::kDamaged);
+}
+
+// Kept from the first release of the format: what is on disk must stay readable.
+TEST(Chunk, ReadsAKeptChunkOfFormat1) {
+  constexpr char kKept[] =
+      "\x01\x04\x80\xd0\x95\xff\xbc\x31\x00\x00\x00\x00\x00\x00\xf8\x3f\xe1"
+      "\x38\x84\x0e\x03\x3f\xff\x7d\x83\xeb\xff\x00\x00\x00\x00\x00\x00\x20";
+  std::vector<Sample> samples;
+  ASSERT_TRUE(DecodeChunk(std::string_view(kKept, sizeof kKept - 1), samples));
+  ASSERT_EQ(samples.size(), 4u);
+  EXPECT_EQ(samples[0], (Sample{1'700'000'000'000, 1.5}));
+  EXPECT_EQ(samples[1], (Sample{1'700'000'005'000, 1.5}));
+  EXPECT_EQ(samples[2], (Sample{1'700'000'010'001, -2}));
+  EXPECT_EQ(samples[3].time_ms, 1'700'000'015'000);
+  EXPECT_TRUE(telemetry::IsStaleMarker(samples[3].value));
+}
+
+}  // namespace
+}  // namespace atalaya::history
