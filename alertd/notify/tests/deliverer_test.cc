@@ -1,0 +1,331 @@
+#include "alertd/notify/deliverer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+
+#include "alertd/notify/dispatcher.h"
+#include "alertd/notify/outbox_store.h"
+#include "alertd/notify/tests/notify_bench.h"
+#include "base/file.h"
+#include "base/http_server.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr auto kDeadline = 20s;
+
+// Stands still until the test moves it; the deliverer's threads read it meanwhile.
+class SharedClock final : public Clock {
+ public:
+  std::int64_t NowMs() const override { return now_ms_; }
+  std::int64_t SteadyNs() const override { return (now_ms_ - kStartMs) * 1'000'000 + 1; }
+  void AdvanceMs(std::int64_t by) { now_ms_ += by; }
+
+ private:
+  std::atomic<std::int64_t> now_ms_{kStartMs};
+};
+
+// A webhook whose answers the test scripts; when they are used up it answers 200.
+class Receiver {
+ public:
+  explicit Receiver(std::vector<HttpResponse> answers = {}) : answers_(std::move(answers)) {
+    HttpServerOptions options;
+    options.listen = {{"127.0.0.1", 0}};
+    options.threads = 4;
+    Result<std::unique_ptr<HttpServer>> server =
+        HttpServer::Start(options, [this](const HttpRequest& request) { return Answer(request); });
+    ATALAYA_CHECK(server.has_value());
+    server_ = std::move(*server);
+  }
+  ~Receiver() { Release(); }
+
+  std::string url() const { return "http://" + server_->addresses().at(0).ToString() + "/"; }
+
+  // Makes requests wait, unanswered, until Release.
+  void Hold() {
+    const std::lock_guard lock(mutex_);
+    held_ = true;
+  }
+  void Release() {
+    const std::lock_guard lock(mutex_);
+    held_ = false;
+    changed_.notify_all();
+  }
+
+  std::vector<HttpRequest> WaitForRequests(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kDeadline, [&] { return requests_.size() >= count; }));
+    return requests_;
+  }
+  std::size_t at_once_max() {
+    const std::lock_guard lock(mutex_);
+    return at_once_max_;
+  }
+
+ private:
+  HttpResponse Answer(const HttpRequest& request) {
+    std::unique_lock lock(mutex_);
+    requests_.push_back(request);
+    at_once_max_ = std::max(at_once_max_, ++at_once_);
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !held_; });
+    --at_once_;
+    if (answers_.empty()) return {};
+    HttpResponse answer = answers_.front();
+    answers_.erase(answers_.begin());
+    return answer;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<HttpResponse> answers_;
+  std::vector<HttpRequest> requests_;
+  std::size_t at_once_ = 0, at_once_max_ = 0;
+  bool held_ = false;
+  std::unique_ptr<HttpServer> server_;  // Last: its handler uses the rest.
+};
+
+HttpResponse Status(int status) {
+  HttpResponse response;
+  response.status = status;
+  return response;
+}
+
+class DelivererTest : public testing::Test {
+ protected:
+  DelivererTest() : database_(OpenTestState(folder_)) {}
+
+  void Start(std::vector<ReceiverConfig> receivers) {
+    receivers_ = receivers;
+    DelivererOptions options;
+    options.receivers = std::move(receivers);
+    options.external_url = "http://127.0.0.1:9480";
+    options.clock = &clock_;
+    options.counters = &counters_;
+    options.random = [] { return 0.5; };
+    Result<std::unique_ptr<Deliverer>> started =
+        Deliverer::Start(std::move(options), OpenTestState(folder_));
+    ASSERT_TRUE(started) << started.error().message;
+    deliverer_ = std::move(*started);
+  }
+
+  void Notify(std::vector<Alert> changed) {
+    DispatcherOptions options;
+    options.receivers = receivers_;
+    options.clock = &clock_;
+    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
+    ASSERT_TRUE(transaction) << transaction.error().message;
+    const Result<std::size_t> written =
+        Dispatcher(options).Process(database_, changed, clock_.NowMs());
+    ASSERT_TRUE(written) << written.error().message;
+    ASSERT_TRUE(transaction->Commit());
+    if (deliverer_) deliverer_->Wake();
+  }
+
+  std::vector<OutboxRow> Rows() {
+    const Result<std::vector<OutboxRow>> rows = ListOutbox(database_, {});
+    EXPECT_TRUE(rows) << rows.error().message;
+    return rows ? *rows : std::vector<OutboxRow>();
+  }
+
+  // The outbox once `good` holds of it.
+  std::vector<OutboxRow> WaitFor(const std::function<bool(const std::vector<OutboxRow>&)>& good) {
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    while (true) {
+      std::vector<OutboxRow> rows = Rows();
+      if (good(rows)) return rows;
+      if (std::chrono::steady_clock::now() > end) {
+        ADD_FAILURE() << "the outbox did not become what was expected";
+        return rows;
+      }
+      std::this_thread::yield();
+    }
+  }
+
+  std::vector<OutboxRow> WaitForState(OutboxState state, std::size_t count = 1) {
+    return WaitFor([=](const std::vector<OutboxRow>& rows) {
+      return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [=](const auto& row) {
+               return row.state == state;
+             })) >= count;
+    });
+  }
+
+  void AdvanceMs(std::int64_t by) {
+    clock_.AdvanceMs(by);
+    deliverer_->Wake();
+  }
+
+  TestFolder folder_;
+  SharedClock clock_;
+  NotifyCounters counters_;
+  SqliteDatabase database_;
+  std::vector<ReceiverConfig> receivers_;
+  std::unique_ptr<Deliverer> deliverer_;
+};
+
+TEST_F(DelivererTest, DeliversAndRecordsEachStage) {
+  Receiver receiver;
+  Start({WebhookReceiver("ops", receiver.url())});
+  Alert alert = FiringAlert("Down", "a");
+  alert.event_ns = 1;
+  clock_.AdvanceMs(5);
+  Notify({alert});
+  const OutboxRow row = WaitForState(OutboxState::kSent).front();
+  EXPECT_EQ(row.attempts, 1);
+  EXPECT_EQ(row.event_ns, 1);
+  EXPECT_EQ(row.evaluated_ns, 5'000'001);
+  EXPECT_EQ(row.stored_ns, 5'000'001);
+  EXPECT_EQ(row.accepted_ns, 5'000'001);
+  const HttpRequest request = receiver.WaitForRequests(1).front();
+  EXPECT_EQ(request.Header("webhook-id"), row.notice_id);
+  EXPECT_EQ(request.Header("content-type"), "application/json");
+  EXPECT_THAT(request.body, HasSubstr("\"version\":\"4\""));
+}
+
+TEST_F(DelivererTest, AnErrorIsTriedAgainUnderTheSameIdWhenItsTimeHasCome) {
+  Receiver receiver({Status(500), Status(503)});
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  const auto tried = [](std::int64_t attempts) {
+    return [=](const std::vector<OutboxRow>& rows) { return rows[0].attempts == attempts; };
+  };
+  EXPECT_EQ(WaitFor(tried(1))[0].next_attempt_ms, kStartMs + 1'000);
+  AdvanceMs(999);
+  deliverer_->Wake();
+  EXPECT_EQ(Rows()[0].attempts, 1);
+  AdvanceMs(1);
+  const OutboxRow waiting = WaitFor(tried(2))[0];
+  EXPECT_EQ(waiting.next_attempt_ms, kStartMs + 3'000);
+  EXPECT_EQ(waiting.last_error, "HTTP status 503");
+  AdvanceMs(2'000);
+  WaitForState(OutboxState::kSent);
+  const std::vector<HttpRequest> requests = receiver.WaitForRequests(3);
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[0].Header("webhook-id"), requests[2].Header("webhook-id"));
+  EXPECT_EQ(requests[0].body, requests[2].body);
+  EXPECT_EQ(counters_.Snapshot()[0].retried, 2u);
+  EXPECT_EQ(counters_.Snapshot()[0].sent, 1u);
+}
+
+TEST_F(DelivererTest, RetryAfterHoldsTheWholeReceiver) {
+  HttpResponse later = Status(429);
+  later.headers = {{"Retry-After", "7"}};
+  Receiver receiver({later});
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  EXPECT_EQ(WaitFor([](const auto& rows) { return rows[0].attempts == 1; })[0].next_attempt_ms,
+            kStartMs + 7'000);
+  Notify({FiringAlert("Disk", "a")});
+  AdvanceMs(6'999);
+  EXPECT_EQ(receiver.WaitForRequests(1).size(), 1u);
+  AdvanceMs(1);
+  WaitForState(OutboxState::kSent, 2);
+  EXPECT_EQ(receiver.WaitForRequests(3).size(), 3u);
+}
+
+TEST_F(DelivererTest, ARefusalIsFinal) {
+  Receiver receiver({Status(400)});
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  EXPECT_EQ(WaitForState(OutboxState::kFailed)[0].last_error, "HTTP status 400");
+  EXPECT_EQ(counters_.Snapshot()[0].failed, 1u);
+  Notify({FiringAlert("Disk", "a")});
+  WaitForState(OutboxState::kSent);
+  EXPECT_EQ(receiver.WaitForRequests(2).size(), 2u);
+}
+
+TEST_F(DelivererTest, AHungReceiverDelaysNoOther) {
+  Receiver hung, quick;
+  hung.Hold();
+  Start({WebhookReceiver("hung", hung.url()), WebhookReceiver("quick", quick.url())});
+  Notify({FiringAlert("Down", "a")});
+  hung.WaitForRequests(1);
+  EXPECT_EQ(WaitForState(OutboxState::kSent)[0].receiver, "quick");
+  Notify({FiringAlert("Disk", "a")});
+  WaitForState(OutboxState::kSent, 2);
+  hung.Release();
+  WaitForState(OutboxState::kSent, 4);
+}
+
+TEST_F(DelivererTest, OneIsInFlightPerReceiverAndOldestGoesFirst) {
+  Receiver receiver;
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("A", "a"), FiringAlert("B", "a"), FiringAlert("C", "a")});
+  WaitForState(OutboxState::kSent, 3);
+  EXPECT_EQ(receiver.at_once_max(), 1u);
+  const std::vector<HttpRequest> requests = receiver.WaitForRequests(3);
+  EXPECT_THAT(requests[0].body, HasSubstr("\"alertname\":\"A\""));
+  EXPECT_THAT(requests[2].body, HasSubstr("\"alertname\":\"C\""));
+}
+
+TEST_F(DelivererTest, ANoticeOutlivesARestartWhileItsReceiverIsDown) {
+  Start({WebhookReceiver("ops", "http://127.0.0.1:1/")});
+  Notify({FiringAlert("Down", "a")});
+  const OutboxRow before = WaitFor([](const auto& rows) { return rows[0].attempts == 1; })[0];
+  EXPECT_EQ(before.state, OutboxState::kWaiting);
+  deliverer_.reset();
+
+  Receiver receiver;
+  Start({WebhookReceiver("ops", receiver.url())});
+  AdvanceMs(1'000);
+  EXPECT_EQ(WaitForState(OutboxState::kSent)[0].attempts, 2);
+  EXPECT_EQ(receiver.WaitForRequests(1)[0].Header("webhook-id"), before.notice_id);
+}
+
+TEST_F(DelivererTest, StoppingInFlightLeavesTheNoticeInTheOutbox) {
+  Receiver receiver;
+  receiver.Hold();
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  receiver.WaitForRequests(1);
+  deliverer_.reset();
+  EXPECT_EQ(Rows()[0].state, OutboxState::kWaiting);
+  EXPECT_EQ(Rows()[0].attempts, 0);
+}
+
+TEST_F(DelivererTest, WhatWasOvertakenInFlightIsSentAndSoIsItsSuccessor) {
+  Receiver receiver;
+  receiver.Hold();
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  receiver.WaitForRequests(1);
+  Notify({Resolved(FiringAlert("Down", "a"), kStartMs + 5)});
+  receiver.Release();
+  WaitForState(OutboxState::kSent, 2);
+  const std::vector<HttpRequest> requests = receiver.WaitForRequests(2);
+  EXPECT_NE(requests[0].Header("webhook-id"), requests[1].Header("webhook-id"));
+  EXPECT_THAT(requests[1].body, HasSubstr("\"status\":\"resolved\""));
+}
+
+TEST_F(DelivererTest, AReceiverThatLeftTheConfigurationIsDroppedAndCounted) {
+  receivers_ = {WebhookReceiver("gone")};
+  Notify({FiringAlert("Down", "a")});
+  Start({WebhookReceiver("ops")});
+  EXPECT_EQ(Rows()[0].state, OutboxState::kDropped);
+  EXPECT_EQ(counters_.Snapshot()[0].receiver, "gone");
+  EXPECT_EQ(counters_.Snapshot()[0].dropped, 1u);
+}
+
+TEST_F(DelivererTest, WritesMailsAsFiles) {
+  ReceiverConfig box = EmailReceiver("box", {"a@example.org", "b@example.org"});
+  box.kind = ReceiverKind::kMailDirectory;
+  box.email.directory = (folder_.path() / "var" / "mail").string();
+  Start({box});
+  Notify({FiringAlert("Down", "a")});
+  const OutboxRow row = WaitForState(OutboxState::kSent)[0];
+  const Result<std::string> mail =
+      ReadFile(std::filesystem::path(box.email.directory) / (row.notice_id + ".eml"));
+  ASSERT_TRUE(mail) << mail.error().message;
+  EXPECT_THAT(*mail, HasSubstr("\r\nTo: a@example.org,\r\n b@example.org\r\n"));
+}
+
+}  // namespace
+}  // namespace atalaya::alertd
