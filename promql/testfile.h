@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace atalaya::promql {
+
+// What came of one evaluation of a file, where it did not pass.
+struct TestFileNote {
+  std::string place;    // "operators.test:12"
+  std::string message;  // What was expected and what came, or why it was skipped.
+};
+
+struct TestFileReport {
+  std::string name;
+  int passed = 0;
+  std::vector<TestFileNote> failures;
+  std::vector<TestFileNote> skips;  // Native histograms and experimental features, nothing else.
+};
+
+// Runs a file in Prometheus's promqltest format: `load`, `clear`, `eval instant`, `eval range` and
+// the `expect` lines (the older `eval_fail`, `eval_warn`, `eval_info` and `eval_ordered` too).
+// Every instant evaluation that passed is repeated as the middle step of a range. kNotFound and kIo
+// as ReadFile has them, kInvalid with file:line where the file is not in that format.
+Result<TestFileReport> RunTestFile(const std::filesystem::path& path);
+Result<TestFileReport> RunTestText(std::string_view text, const std::string& name);
+
+}  // namespace atalaya::promql
