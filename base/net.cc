@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <memory>
 
 namespace atalaya {
@@ -143,6 +144,19 @@ Result<UniqueFd> StartConnectTcp(const HostPort& address) {
     error = errno;
   }
   return Fail(ErrorCode::kIo, "cannot connect to {}: {}", address.ToString(), ErrnoText(error));
+}
+
+Result<std::vector<HostPort>> ResolveTcp(const HostPort& address) {
+  Result<AddressList> candidates = Resolve(address, 0);
+  if (!candidates) return Forward(candidates.error());
+  std::vector<HostPort> addresses;
+  for (const addrinfo* candidate = candidates->get(); candidate != nullptr;
+       candidate = candidate->ai_next) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, candidate->ai_addr, candidate->ai_addrlen);
+    if (Result<HostPort> found = ToHostPort(storage)) addresses.push_back(std::move(*found));
+  }
+  return addresses;
 }
 
 int SocketError(int fd) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -36,6 +37,10 @@ Result<HostPort> PeerAddress(int fd);
 // Resolves `address` (this blocks) and starts a non-blocking connect; writable means decided, ask
 // SocketError.
 Result<UniqueFd> StartConnectTcp(const HostPort& address);
+
+// Every address that `address` names, in the order to try them, as numbers; this blocks where it is
+// a name. kNotFound where it has none.
+Result<std::vector<HostPort>> ResolveTcp(const HostPort& address);
 
 // 0, or the errno that a non-blocking connect ended with.
 int SocketError(int fd);

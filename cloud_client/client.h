@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "base/net.h"
 #include "base/result.h"
@@ -22,6 +22,9 @@ inline constexpr std::size_t kDefaultQueueBytes = 16u << 20;
 
 // A topic and its body may have this many bytes together.
 inline constexpr std::size_t kMaxPublishBytes = 8u << 20;
+
+// A longer packet from the server ends the connection.
+inline constexpr std::size_t kMaxIncomingBytes = 16u << 20;
 
 // QoS 1 publishes on their way at once; further ones wait in the queue.
 inline constexpr std::size_t kMaxInFlight = 100;
@@ -80,8 +83,9 @@ class Acknowledge {
   void operator()() const;
 
  private:
-  friend class Connection;
+  friend class Session;
   struct Target;
+  explicit Acknowledge(std::shared_ptr<Target> target) : target_(std::move(target)) {}
   std::shared_ptr<Target> target_;
 };
 
@@ -150,9 +154,10 @@ class Client {
 
   ClientStats stats() const;
 
-  // Stops for good: waits up to `drain` for what is queued, while connected; then sends DISCONNECT
-  // (no will), ends the thread and fails what is left with kIo. Blocks; must not be called from a
-  // callback. kTimeout says how many publishes were left. Again: fine, at once.
+  // Stops for good: waits up to `drain` for what is queued to be done, reconnecting as usual; then
+  // sends DISCONNECT (no will), gives the server half a second to hang up, ends the thread and
+  // fails what is left with kIo. Blocks, at worst for a name look-up more; must not be called from
+  // a callback. kTimeout says how many publishes were left. Again: fine, at once.
   Status Close(std::chrono::milliseconds drain);
 
  private:

@@ -46,5 +46,15 @@ TEST(Net, ConnectsToAListener) {
   EXPECT_EQ(SocketError(client->get()), 0);
 }
 
+TEST(ResolveTcp, KeepsNumbersAndRefusesWhatHasNoAddress) {
+  const Result<std::vector<HostPort>> number = ResolveTcp({"::1", 1883});
+  ASSERT_TRUE(number) << number.error().message;
+  ASSERT_EQ(number->size(), 1u);
+  EXPECT_EQ(number->front().ToString(), "[::1]:1883");
+  const Result<std::vector<HostPort>> nothing = ResolveTcp({"no such host", 1883});
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().code, ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace atalaya
