@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/task_pool.h"
 
 namespace atalaya {
 namespace {
@@ -143,7 +144,7 @@ struct HttpServer::Impl {
     return 1;
   }
 
-  int Answer(mg_connection* connection, const mg_request_info& info) const {
+  int Answer(mg_connection* connection, const mg_request_info& info) {
     HttpRequest request = ToRequest(info);
     bool keep_alive = WantsKeepAlive(request, info);
     const int error = ReadBody(connection, info, body_limit_bytes, request);
@@ -154,13 +155,20 @@ struct HttpServer::Impl {
       // Else CivetWeb would first read the rest of what was refused.
       mg_disable_connection_keep_alive(connection);
     }
-    const HttpResponse response = error != 0 ? PlainError(error) : handler(request);
+    HttpResponse response;
+    if (error != 0) {
+      response = PlainError(error);
+    } else {
+      // Not here: this thread's stack is of 100 KiB.
+      handlers->Run([&] { response = handler(request); });
+    }
     Send(connection, response, head_only, keep_alive);
     return response.status;
   }
 
   Library library;
   Handler handler;
+  std::unique_ptr<TaskPool> handlers;
   std::size_t body_limit_bytes = 0;
   std::vector<HostPort> addresses;
   mg_context* context = nullptr;
@@ -206,6 +214,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
     impl->addresses.push_back(std::move(*address));
   }
   impl->handler = std::move(handler);
+  impl->handlers = std::make_unique<TaskPool>(static_cast<std::size_t>(options.threads));
   impl->body_limit_bytes = options.body_limit_bytes;
 
   const std::string threads = std::to_string(options.threads);

@@ -47,9 +47,10 @@ struct HttpServerOptions {
   std::size_t body_limit_bytes = 1u << 20;  // Larger bodies get 413.
 };
 
-// Serves HTTP/1.1 with keep-alive through CivetWeb. The handler runs on CivetWeb's threads, several
-// at once; it must not throw and should answer within a second. HEAD is answered by the GET handler
-// with the body left out. `gzip` content is the handler's own business (base/gzip.h).
+// Serves HTTP/1.1 with keep-alive through CivetWeb. The handler runs on threads of the server with
+// a stack of the usual size, several at once; it must not throw and should answer within a second.
+// HEAD is answered by the GET handler with the body left out. `gzip` content is the handler's own
+// business (base/gzip.h).
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;

@@ -207,6 +207,20 @@ TEST(HttpServer, ClosesOnGarbage) {
   EXPECT_THAT(after.Receive(), StartsWith("HTTP/1.1 200"));
 }
 
+// As deep as a parser or a query evaluator may go; CivetWeb's own threads have 100 KiB.
+TEST(HttpServer, HandlersHaveAFullStack) {
+  const auto server = Serve([](const HttpRequest&) {
+    volatile char deep[1u << 20];
+    for (std::size_t i = 0; i < sizeof deep; i += 4096) deep[i] = 'x';
+    HttpResponse response;
+    response.body = deep[4096];
+    return response;
+  });
+  Wire wire(*server);
+  wire.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(wire.Receive(), HasSubstr("\r\n\r\nx"));
+}
+
 TEST(HttpServer, APortInUseNamesItsHolder) {
   const auto server = Serve(Echo);
   HttpServerOptions options;
