@@ -51,7 +51,12 @@ class TextWriter {
 
   void Append(std::string_view rendered) { text_ += rendered; }  // Whole families of this format.
   void EndPage();                                                // OpenMetrics's "# EOF".
-  void Clear() { text_.clear(); }                                // Keeps the memory.
+  // Begins anew, in `format`; keeps the memory.
+  void StartPage(TextFormat format) {
+    format_ = format;
+    text_.clear();
+    head_written_ = true;
+  }
 
   TextFormat format() const { return format_; }
   const std::string& text() const { return text_; }
