@@ -1,0 +1,28 @@
+#include "stress/run_control.h"
+
+#include <algorithm>
+
+namespace atalaya::stress {
+
+void IntervalBoard::Put(std::size_t worker, const IntervalFigures& figures) {
+  const std::lock_guard lock(mutex_);
+  open_[next_[worker]++].Merge(figures);
+}
+
+void IntervalBoard::Leave(std::size_t worker) {
+  const std::lock_guard lock(mutex_);
+  next_[worker] = kLeft;
+}
+
+std::optional<IntervalFigures> IntervalBoard::TakeNext() {
+  const std::lock_guard lock(mutex_);
+  if (*std::min_element(next_.begin(), next_.end()) <= taken_) return std::nullopt;
+  const auto found = open_.find(taken_);
+  if (found == open_.end()) return std::nullopt;
+  IntervalFigures figures = std::move(found->second);
+  open_.erase(found);
+  ++taken_;
+  return figures;
+}
+
+}  // namespace atalaya::stress

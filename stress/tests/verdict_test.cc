@@ -1,0 +1,109 @@
+#include "stress/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace atalaya::stress {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kMs = 1'000'000;
+
+// A run that went well: 1000 messages, 1 ms each, the generator on time and at ease.
+RunRecord GoodRun() {
+  RunRecord record;
+  record.scenario.target = {"127.0.0.1", 1883};
+  record.scenario.clients = 2;
+  record.planned = 1000;
+  record.load_ns = 1'000 * kMs;
+  record.totals.connected = 4;
+  record.totals.wanted = 4;
+  record.totals.ledger.sent = 1000;
+  record.totals.ledger.received = 1000;
+  record.totals.response.Record(kMs, 1000);
+  record.totals.attend_lag.Record(kMs / 100, 1000);
+  record.worker_cpu_percent = {20, 30};
+  return record;
+}
+
+TEST(Verdict, IsValidWhereThePlanWasKept) {
+  const Verdict verdict = Judge(GoodRun());
+  EXPECT_EQ(verdict.validity, Validity::kValid);
+  EXPECT_FALSE(verdict.target_failed);
+  EXPECT_EQ(verdict.ExitCode(), 0);
+  EXPECT_THAT(verdict.sentence, HasSubstr("every message sent arrived once and intact"));
+}
+
+TEST(Verdict, WeighsWhatWasSentAgainstThePlan) {
+  RunRecord record = GoodRun();
+  record.planned = 1050;
+  EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
+  EXPECT_EQ(Judge(record).ExitCode(), kExitDegraded);
+  record.planned = 1200;
+  EXPECT_EQ(Judge(record).validity, Validity::kInvalid);
+  EXPECT_EQ(Judge(record).ExitCode(), kExitInvalid);
+}
+
+TEST(Verdict, DistrustsAGeneratorThatIsLate) {
+  RunRecord record = GoodRun();
+  record.totals.attend_lag.Record(20 * kMs, 20);
+  record.totals.response.Record(100 * kMs, 50);
+  EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
+  record.totals.attend_lag.Record(200 * kMs, 30);
+  EXPECT_EQ(Judge(record).validity, Validity::kInvalid);
+}
+
+TEST(Verdict, DistrustsALatencyThatIsMostlyTheGeneratorsOwn) {
+  RunRecord record = GoodRun();
+  record.totals.attend_lag.Record(2 * kMs, 20);
+  record.totals.response.Record(3 * kMs, 20);
+  EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
+  record.totals.response.Record(5 * kMs, 50);
+  EXPECT_EQ(Judge(record).validity, Validity::kValid);
+}
+
+TEST(Verdict, DistrustsABusyGenerator) {
+  RunRecord record = GoodRun();
+  record.worker_cpu_percent = {20, 92};
+  EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
+}
+
+TEST(Verdict, SaysThatTheTargetFailedEvenWhereTheRunIsValid) {
+  RunRecord record = GoodRun();
+  record.totals.ledger.received = 990;
+  const Verdict verdict = Judge(record);
+  EXPECT_EQ(verdict.validity, Validity::kValid);
+  EXPECT_TRUE(verdict.target_failed);
+  EXPECT_EQ(verdict.ExitCode(), kExitTargetFailed);
+  EXPECT_THAT(verdict.sentence, HasSubstr("10 lost"));
+}
+
+TEST(Verdict, AllowsDuplicatesAtQos1Only) {
+  RunRecord record = GoodRun();
+  record.totals.ledger.duplicated = 3;
+  EXPECT_TRUE(Judge(record).target_failed);
+  record.scenario.qos = 1;
+  EXPECT_FALSE(Judge(record).target_failed);
+}
+
+TEST(Verdict, IsInvalidWhereNothingCouldBeMeasured) {
+  RunRecord record;
+  record.planned = 100;
+  record.totals.failures[static_cast<std::size_t>(FailureClass::kRefused)] = 4;
+  const Verdict verdict = Judge(record);
+  EXPECT_EQ(verdict.validity, Validity::kInvalid);
+  EXPECT_EQ(verdict.ExitCode(), kExitTargetFailed);
+  EXPECT_THAT(verdict.sentence, HasSubstr("4 refused"));
+}
+
+TEST(Verdict, BlamesThisMachineForItsOwnLimits) {
+  RunRecord record = GoodRun();
+  record.totals.failures[static_cast<std::size_t>(FailureClass::kLocal)] = 1;
+  const Verdict verdict = Judge(record);
+  EXPECT_FALSE(verdict.target_failed);
+  EXPECT_EQ(verdict.ExitCode(), kExitInvalid);
+}
+
+}  // namespace
+}  // namespace atalaya::stress
