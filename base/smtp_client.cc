@@ -30,6 +30,11 @@ std::size_t OnRead(char* buffer, std::size_t, std::size_t room, void* source) {
   return length;
 }
 
+// libcurl asks at least once a second; anything but 0 ends the transfer.
+int OnProgress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::stop_token*>(stop)->stop_requested() ? 1 : 0;
+}
+
 // libcurl hands each line that the server sends to the header callback. A reply of several lines is
 // `250-first`, `250 last` (RFC 5321 section 4.2.1).
 struct ReplyText {
@@ -93,6 +98,9 @@ Result<SmtpReply> Outcome(CURL* easy, CURLcode code, const SmtpServer& server,
     return Fail(ErrorCode::kTimeout, "{}: the mail was not accepted within {} ms", server.url,
                 server.timeout.count());
   }
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return Fail(ErrorCode::kIo, "{}: stopped before the mail was accepted", server.url);
+  }
   if (code == CURLE_USE_SSL_FAILED) {
     return Fail(ErrorCode::kIo, "{}: STARTTLS is required and the server does not offer it",
                 server.url);
@@ -105,7 +113,7 @@ Result<SmtpReply> Outcome(CURL* easy, CURLcode code, const SmtpServer& server,
 }  // namespace
 
 Result<SmtpReply> SmtpSend(const SmtpServer& server, const std::string& from, const std::string& to,
-                           const std::string& message) {
+                           const std::string& message, const std::stop_token& stop) {
   if (Status good = CheckAddress("from", from); !good) return Forward(good.error());
   if (Status good = CheckAddress("to", to); !good) return Forward(good.error());
   InitCurl();
@@ -119,6 +127,9 @@ Result<SmtpReply> SmtpSend(const SmtpServer& server, const std::string& from, co
 
   SetServer(easy.get(), server);
   curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, error_text);
+  curl_easy_setopt(easy.get(), CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy.get(), CURLOPT_XFERINFOFUNCTION, &OnProgress);
+  curl_easy_setopt(easy.get(), CURLOPT_XFERINFODATA, &stop);
   curl_easy_setopt(easy.get(), CURLOPT_MAIL_FROM, from.c_str());
   curl_easy_setopt(easy.get(), CURLOPT_MAIL_RCPT, recipients.get());
   curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, &OnReplyLine);
@@ -133,6 +144,7 @@ Result<SmtpReply> SmtpSend(const SmtpServer& server, const std::string& from, co
   // The cleanup's QUIT would write into what is gone by then.
   curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, nullptr);
   curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, nullptr);
+  curl_easy_setopt(easy.get(), CURLOPT_NOPROGRESS, 1L);
   return outcome;
 }
 

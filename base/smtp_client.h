@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct SmtpReply {
 
 // Hands one message (headers and body, CRLF lines) to one recipient in a transaction of its own.
 // Blocks up to the timeout. kIo or kTimeout where no final reply came, kInvalid for an address or
-// URL that is none; whatever the server replied is an SmtpReply. Threads: any, several at once.
+// URL that is none; whatever the server replied is an SmtpReply. A request to `stop` ends it with
+// kIo within about a second. Threads: any, several at once.
 Result<SmtpReply> SmtpSend(const SmtpServer& server, const std::string& from, const std::string& to,
-                           const std::string& message);
+                           const std::string& message, const std::stop_token& stop = {});
 
 }  // namespace atalaya

@@ -39,8 +39,7 @@ class Deliverer {
   static Result<std::unique_ptr<Deliverer>> Start(DelivererOptions options,
                                                   SqliteDatabase database);
 
-  // Stops within seconds: web requests under way end (their notices stay in the outbox), an SMTP
-  // transaction under way is waited for, at most its timeout.
+  // Stops within about a second: deliveries under way end, and their notices stay in the outbox.
   ~Deliverer();
   Deliverer(const Deliverer&) = delete;
   Deliverer& operator=(const Deliverer&) = delete;

@@ -29,13 +29,13 @@ class MailDirectoryChannel final : public Channel {
   void Deliver(const Notice& notice, const std::string& /*target*/, Done done) override {
     const std::string to = fmt::format("{}", fmt::join(config_.to, ",\r\n "));
     std::string message = RenderMail(notice, {config_.from, to}, context_.external_url);
-    context_.workers->Run(
-        [this, id = notice.id, message = std::move(message), done = std::move(done)] {
-          using Kind = DeliveryOutcome::Kind;
-          const Status written = WriteMail(config_.directory, id, message);
-          done({written ? Kind::kAccepted : Kind::kRetry, written ? "" : written.error().message,
-                std::nullopt});
-        });
+    context_.workers->Run([this, id = notice.id, message = std::move(message),
+                           done = std::move(done)](const std::stop_token&) {
+      using Kind = DeliveryOutcome::Kind;
+      const Status written = WriteMail(config_.directory, id, message);
+      done({written ? Kind::kAccepted : Kind::kRetry, written ? "" : written.error().message,
+            std::nullopt});
+    });
   }
 
  private:

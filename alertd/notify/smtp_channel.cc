@@ -32,8 +32,9 @@ class SmtpChannel final : public Channel {
 
   void Deliver(const Notice& notice, const std::string& target, Done done) override {
     std::string message = RenderMail(notice, {config_.from, target}, context_.external_url);
-    context_.workers->Run([this, target, message = std::move(message), done = std::move(done)] {
-      done(Judge(SmtpSend(config_.server, config_.from, target, message)));
+    context_.workers->Run([this, target, message = std::move(message),
+                           done = std::move(done)](const std::stop_token& stop) {
+      done(Judge(SmtpSend(config_.server, config_.from, target, message, stop)));
     });
   }
 

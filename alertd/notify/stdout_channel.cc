@@ -38,7 +38,7 @@ class StdoutChannel final : public Channel {
   explicit StdoutChannel(const ChannelContext& context) : context_(context) {}
 
   void Deliver(const Notice& notice, const std::string& /*target*/, Done done) override {
-    context_.workers->Run([line = Line(notice), done = std::move(done)] {
+    context_.workers->Run([line = Line(notice), done = std::move(done)](const std::stop_token&) {
       using Kind = DeliveryOutcome::Kind;
       const Status written = WriteLine(STDOUT_FILENO, line);
       done({written ? Kind::kAccepted : Kind::kRetry, written ? "" : written.error().message,

@@ -11,13 +11,13 @@ WorkerPool::WorkerPool(std::size_t threads) {
 WorkerPool::~WorkerPool() {
   {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    stopping_.request_stop();
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkerPool::Run(std::function<void()> task) {
+void WorkerPool::Run(std::function<void(const std::stop_token&)> task) {
   {
     const std::lock_guard lock(mutex_);
     tasks_.push(std::move(task));
@@ -28,12 +28,12 @@ void WorkerPool::Run(std::function<void()> task) {
 void WorkerPool::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    if (stopping_) return;
-    const std::function<void()> task = std::move(tasks_.front());
+    changed_.wait(lock, [this] { return stopping_.stop_requested() || !tasks_.empty(); });
+    if (stopping_.stop_requested()) return;
+    const std::function<void(const std::stop_token&)> task = std::move(tasks_.front());
     tasks_.pop();
     lock.unlock();
-    task();
+    task(stopping_.get_token());
     lock.lock();
   }
 }

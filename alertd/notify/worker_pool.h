@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <queue>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -16,20 +17,21 @@ class WorkerPool {
  public:
   explicit WorkerPool(std::size_t threads);
 
-  // Waits for tasks under way; those that have not begun are not run.
+  // Tells tasks under way to stop and waits for them; those that have not begun are not run.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  void Run(std::function<void()> task);  // Never blocks.
+  // Never blocks. The task's token says when to stop early.
+  void Run(std::function<void(const std::stop_token&)> task);
 
  private:
   void Work();
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::queue<std::function<void()>> tasks_;
-  bool stopping_ = false;
+  std::queue<std::function<void(const std::stop_token&)>> tasks_;
+  std::stop_source stopping_;
   std::vector<std::thread> threads_;
 };
 

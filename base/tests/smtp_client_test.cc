@@ -111,6 +111,20 @@ TEST(SmtpSend, EndsAtTheDeadline) {
   EXPECT_EQ(reply.error().code, ErrorCode::kTimeout);
 }
 
+TEST(SmtpSend, EndsSoonAfterARequestToStop) {
+  std::stop_source stop;
+  ScriptedServer silent([&stop](ScriptedPeer& peer) {
+    stop.request_stop();
+    peer.WaitForEnd();
+  });
+  const auto reply =
+      SmtpSend({.url = "smtp://" + silent.address(), .timeout = std::chrono::minutes(5)},
+               "atalaya@box", "ops@example.org", kMail, stop.get_token());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::kIo);
+  EXPECT_THAT(reply.error().message, HasSubstr("stopped"));
+}
+
 TEST(SmtpSend, RefusesAnAddressThatWouldBeACommand) {
   const auto reply = SmtpSend({.url = "smtp://127.0.0.1:1"}, "atalaya@box",
                               "ops@example.org>\r\nRCPT TO:<x", kMail);

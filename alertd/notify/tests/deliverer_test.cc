@@ -13,6 +13,7 @@
 #include "alertd/notify/tests/notify_bench.h"
 #include "base/file.h"
 #include "base/http_server.h"
+#include "base/tests/scripted_server.h"
 
 namespace atalaya::alertd {
 namespace {
@@ -92,6 +93,26 @@ class Receiver {
   bool held_ = false;
   std::unique_ptr<HttpServer> server_;  // Last: its handler uses the rest.
 };
+
+// A mail server that answers each recipient as scripted, once; then it takes everything.
+void ServeMail(ScriptedPeer& peer, std::map<std::string, std::string>& replies) {
+  peer.Send("220 bench ESMTP\r\n");
+  std::string line;
+  while (peer.ReadTo("\r\n", &line)) {
+    std::string reply = line.starts_with("DATA") ? "354 Go on" : "250 Fine";
+    if (line.starts_with("QUIT")) reply = "221 Bye";
+    if (line.starts_with("RCPT TO:<")) {
+      const std::string recipient = line.substr(9, line.find('>') - 9);
+      const auto scripted = replies.find(recipient);
+      if (scripted != replies.end()) reply = scripted->second;
+      if (scripted != replies.end()) replies.erase(scripted);
+    }
+    peer.Send(reply + "\r\n");
+    if (!line.starts_with("DATA")) continue;
+    peer.ReadTo("\r\n.\r\n", &line);
+    peer.Send("250 Taken\r\n");
+  }
+}
 
 HttpResponse Status(int status) {
   HttpResponse response;
@@ -312,6 +333,48 @@ TEST_F(DelivererTest, AReceiverThatLeftTheConfigurationIsDroppedAndCounted) {
   EXPECT_EQ(Rows()[0].state, OutboxState::kDropped);
   EXPECT_EQ(counters_.Snapshot()[0].receiver, "gone");
   EXPECT_EQ(counters_.Snapshot()[0].dropped, 1u);
+}
+
+TEST_F(DelivererTest, OneRecipientsRefusalStopsNoOther) {
+  std::map<std::string, std::string> replies{{"a@example.org", "550 No such user"},
+                                             {"b@example.org", "451 Later"},
+                                             {"c@example.org", "535 Who are you"}};
+  ScriptedServer server([&replies](ScriptedPeer& peer) { ServeMail(peer, replies); });
+  ReceiverConfig mail =
+      EmailReceiver("mail", {"a@example.org", "b@example.org", "c@example.org", "d@example.org"});
+  mail.email.server.url = "smtp://" + server.address();
+  Start({mail});
+  Notify({FiringAlert("Down", "a")});
+  std::vector<OutboxRow> rows = WaitForState(OutboxState::kSent);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[3].state, OutboxState::kFailed);
+  EXPECT_EQ(rows[3].last_error, "SMTP reply 550 No such user");
+  EXPECT_EQ(rows[2].state, OutboxState::kWaiting);
+  EXPECT_EQ(rows[1].state, OutboxState::kWaiting);
+  EXPECT_EQ(rows[0].target, "d@example.org");
+  AdvanceMs(1'000);
+  rows = WaitForState(OutboxState::kSent, 3);
+  EXPECT_EQ(rows[3].state, OutboxState::kFailed);
+}
+
+TEST_F(DelivererTest, StoppingDoesNotWaitForASilentMailServer) {
+  std::atomic<bool> connected = false;
+  ScriptedServer silent([&connected](ScriptedPeer& peer) {
+    connected = true;
+    connected.notify_all();
+    peer.WaitForEnd();
+  });
+  ReceiverConfig mail = EmailReceiver("mail", {"a@example.org"});
+  mail.email.server.url = "smtp://" + silent.address();
+  mail.email.server.timeout = std::chrono::minutes(2);
+  Start({mail});
+  Notify({FiringAlert("Down", "a")});
+  connected.wait(false);
+  const auto begin = std::chrono::steady_clock::now();
+  deliverer_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 8s);  // The server gives up after 10 s.
+  EXPECT_EQ(Rows()[0].state, OutboxState::kWaiting);
+  EXPECT_EQ(Rows()[0].attempts, 0);
 }
 
 TEST_F(DelivererTest, WritesMailsAsFiles) {
