@@ -1,0 +1,196 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "base/file.h"
+#include "exporter/collector.h"
+#include "exporter/kernel_file.h"
+#include "telemetry/stats_segment.h"
+#include "telemetry/text_reader.h"
+
+namespace atalaya::exporter {
+namespace {
+
+using telemetry::TextFormat;
+using telemetry::TextWriter;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kTree[] = "exporter/tests/tree";
+constexpr char kGolden[] = "exporter/tests/golden/page.txt";
+
+CollectorOptions TreeOptions(const Clock* clock = &SystemClock()) {
+  CollectorOptions options;
+  const std::filesystem::path tree = std::filesystem::absolute(kTree);
+  options.procfs = tree / "proc";
+  options.sysfs = tree / "sys";
+  options.rootfs = tree / "root";
+  options.udev_data = tree / "udev";
+  options.clock = clock;
+  return options;
+}
+
+struct Collected {
+  std::string text;
+  Status status;
+};
+
+Collected Collect(std::string_view name, const CollectorOptions& options,
+                  TextFormat format = TextFormat::kPrometheus) {
+  for (const CollectorInfo& info : AllCollectors()) {
+    if (info.name != name) continue;
+    Result<std::unique_ptr<Collector>> collector = info.create(options);
+    if (!collector) return {"", Forward(collector.error())};
+    TextWriter out(format);
+    Status status = (*collector)->Collect(out);
+    return {out.text(), std::move(status)};
+  }
+  return {"", Fail(ErrorCode::kNotFound, "no collector {}", name)};
+}
+
+// Every collector whose figures come from the tree alone. Set ATALAYA_UPDATE_GOLDEN to write the
+// page anew.
+TEST(Collectors, WriteTheGoldenPage) {
+  setenv("TZ", "UTC", 1);
+  const FakeClock clock;
+  std::string page;
+  for (const CollectorInfo& info : AllCollectors()) {
+    if (info.name == "uname" || info.name == "filesystem" || info.name == "cloud_server") continue;
+    const Collected collected = Collect(info.name, TreeOptions(&clock));
+    EXPECT_TRUE(collected.status) << info.name << ": " << collected.status.error().message;
+    page += collected.text;
+  }
+  if (std::getenv("ATALAYA_UPDATE_GOLDEN") != nullptr) {
+    ASSERT_TRUE(WriteFileAtomic(kGolden, page));
+  }
+  EXPECT_EQ(page, ReadFile(kGolden).value_or("no golden page"));
+}
+
+TEST(Collectors, WritePagesThatReadBackInBothFormats) {
+  CollectorOptions options;  // This machine.
+  options.stats_files = {"/nowhere.stats"};
+  for (const TextFormat format : {TextFormat::kPrometheus, TextFormat::kOpenMetrics}) {
+    for (const CollectorInfo& info : AllCollectors()) {
+      std::string page = Collect(info.name, options, format).text;
+      if (format == TextFormat::kOpenMetrics) page += "# EOF\n";
+      telemetry::TextReaderOptions reading;
+      reading.format = format;
+      const auto read = telemetry::ReadTextPage(page, reading);
+      EXPECT_TRUE(read) << info.name << ": " << (read ? "" : read.error().message);
+    }
+  }
+}
+
+TEST(Collectors, OfAnEmptyMachineSayWhatIsMissing) {
+  CollectorOptions options;
+  options.procfs = options.sysfs = options.rootfs = "/nowhere";
+  for (const CollectorInfo& info : AllCollectors()) {
+    if (info.name == "uname" || info.name == "time" || info.name == "cloud_server") continue;
+    const Collected collected = Collect(info.name, options);
+    ASSERT_FALSE(collected.status) << info.name;
+    EXPECT_EQ(collected.status.error().code, ErrorCode::kNotFound);
+    EXPECT_THAT(collected.status.error().message, HasSubstr("/nowhere/"));
+    EXPECT_EQ(collected.text, "");
+  }
+}
+
+TEST(FilesystemCollector, NamesMountsAsInitSeesThem) {
+  const std::string text = Collect("filesystem", TreeOptions()).text;
+  EXPECT_THAT(text, HasSubstr("node_filesystem_readonly{device=\"rootfs\",fstype=\"ext4\","
+                              "mountpoint=\"/\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("node_filesystem_readonly{device=\"/dev/sdb1\",fstype=\"xfs\","
+                              "mountpoint=\"/data\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("node_filesystem_device_error{device=\"/dev/sdc1\",fstype=\"ext4\","
+                              "mountpoint=\"/with blank\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("node_filesystem_size_bytes{device=\"/dev/sdb1\""));
+  EXPECT_THAT(text, Not(HasSubstr("node_filesystem_size_bytes{device=\"/dev/sdc1\"")));
+  for (const char* excluded : {"\"/proc\"", "/run/credentials", "docker"})
+    EXPECT_THAT(text, Not(HasSubstr(excluded)));
+}
+
+TEST(FilesystemCollector, RefusesAPatternThatIsNone) {
+  CollectorOptions options = TreeOptions();
+  options.mount_points_exclude = "(";
+  const Status status = Collect("filesystem", options).status;
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("--collector.filesystem.mount-points-exclude: "));
+}
+
+TEST(NetdevCollector, LeavesOutWhatThePatternNames) {
+  CollectorOptions options = TreeOptions();
+  options.netdev_exclude = "^lo$";
+  const std::string text = Collect("netdev", options).text;
+  EXPECT_THAT(text, Not(HasSubstr("\"lo\"")));
+  EXPECT_THAT(text, HasSubstr("{device=\"eth0\"}"));
+}
+
+class CloudServerCollector : public testing::Test {
+ protected:
+  CloudServerCollector() : path_(fmt::format("/dev/shm/atalaya-exporter-test-{}.stats", getpid())) {
+    options_.stats_files = {path_};
+  }
+  ~CloudServerCollector() override { std::filesystem::remove(path_); }
+  std::string Page() { return Collect("cloud_server", options_).text; }
+
+  std::filesystem::path path_;
+  CollectorOptions options_;
+};
+
+TEST_F(CloudServerCollector, WritesTheFiguresOfALivingServer) {
+  const auto writer = telemetry::StatsWriter::Create({path_, "alpha", 2});
+  ASSERT_TRUE(writer);
+  (*writer)->loop(0).Add(telemetry::Stat::kSentPublish, 40);
+  (*writer)->loop(1).Add(telemetry::Stat::kSentPublish, 2);
+  (*writer)->loop(1).Add(telemetry::Stat::kLoopBusyNs, 1'500'000'000);
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("cloud_server_up{server=\"alpha\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("cloud_server_state{server=\"alpha\",state=\"up\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("cloud_server_state{server=\"alpha\",state=\"dead\"} 0\n"));
+  EXPECT_THAT(page,
+              HasSubstr("cloud_server_packets_sent_total{type=\"publish\",server=\"alpha\"} 42\n"));
+  EXPECT_THAT(page, HasSubstr("cloud_server_loop_busy_seconds_total{server=\"alpha\"} 1.5\n"));
+  EXPECT_THAT(page,
+              HasSubstr("cloud_server_loop_heartbeat_age_seconds{loop=\"1\",server=\"alpha\"}"));
+  EXPECT_THAT(page, HasSubstr("cloud_server_process_resident_memory_bytes{server=\"alpha\"} "));
+  EXPECT_THAT(page, HasSubstr("cloud_server_process_open_fds{server=\"alpha\"} "));
+  EXPECT_THAT(page, HasSubstr("cloud_server_uptime_seconds{server=\"alpha\"} "));
+  (*writer)->MarkStopping();
+  EXPECT_THAT(Page(), HasSubstr("cloud_server_state{server=\"alpha\",state=\"stopping\"} 1\n"));
+  EXPECT_THAT(Page(), HasSubstr("cloud_server_up{server=\"alpha\"} 0\n"));
+}
+
+TEST_F(CloudServerCollector, OfAServerThatIsNotThereSaysTheStateAndNoFigures) {
+  const std::string page = Page();
+  const std::string name = fmt::format("exporter-test-{}", getpid());
+  EXPECT_THAT(page, HasSubstr(fmt::format("cloud_server_up{{server=\"{}\"}} 0\n", name)));
+  EXPECT_THAT(
+      page, HasSubstr(fmt::format("cloud_server_state{{server=\"{}\",state=\"absent\"}} 1", name)));
+  EXPECT_THAT(page, Not(HasSubstr("cloud_server_connections")));
+}
+
+TEST_F(CloudServerCollector, SaysWhySegmentCannotBeRead) {
+  ASSERT_TRUE(WriteFileAtomic(path_, "no segment"));
+  const Collected collected = Collect("cloud_server", options_);
+  ASSERT_FALSE(collected.status);
+  EXPECT_THAT(collected.status.error().message, HasSubstr("not a stats segment"));
+  EXPECT_THAT(collected.text, HasSubstr("state=\"absent\"} 1\n"));
+}
+
+TEST(KernelFile, ReadsLongFilesAndFilesThatCameBack) {
+  const std::filesystem::path path = fmt::format("/dev/shm/atalaya-kernel-file-{}", getpid());
+  const std::string long_text(100'000, 'x');
+  std::ofstream(path) << long_text;
+  KernelFile file(path);
+  EXPECT_EQ(file.Read().value_or("?"), long_text);
+  std::ofstream(path) << "short";
+  EXPECT_EQ(file.Read().value_or("?"), "short");
+  std::filesystem::remove(path);
+  EXPECT_EQ(KernelFile(path).Read().error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace atalaya::exporter
