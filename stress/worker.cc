@@ -234,15 +234,16 @@ void Worker::Load() {
     if (const std::int64_t stop_ns = control_->stop_ns.load(); stop_ns != 0) {
       end_ns_ = std::clamp<std::int64_t>(stop_ns - start_ns_, 0, end_ns_);
     }
-    TakeDue(now_ns);
     if (live_pairs_ == 0) end_ns_ = std::clamp<std::int64_t>(now_ns - start_ns_, 0, end_ns_);
-    CloseIntervals(now_ns);
+    CloseIntervals(std::min(now_ns, start_ns_ + end_ns_ - 1));
+    TakeDue(now_ns);
     if (now_ns >= start_ns_ + end_ns_ && NextDueNs() >= end_ns_) break;
     const std::int64_t boundary_ns =
         std::min(static_cast<std::int64_t>(intervals_put_ + 1) * kIntervalNs, end_ns_);
     Turn(std::min({start_ns_ + NextDueNs(), start_ns_ + boundary_ns, now_ns + kLongestWaitNs}));
     now_ns = SteadyNs();
   }
+  CloseIntervals(now_ns);  // The last one waited for the messages that were sent late.
   figures_.load_cpu_ns = ThreadCpuNs() - cpu_before_ns;
   figures_.load_wall_ns = std::max<std::int64_t>(now_ns - start_ns_, 0);
 }
