@@ -1,0 +1,33 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cloud_server/app.h"
+#include "cloud_server/tests/test_client.h"
+
+namespace atalaya::cloud_server {
+
+// A whole server within the test's process, on a port of the kernel's choice.
+class ServerBench : public testing::Test {
+ protected:
+  ServerBench();
+  ~ServerBench() override;
+
+  void Start(const Limits& limits = {});
+  const HostPort& address() const { return app_->addresses().front(); }
+  std::int64_t Total(telemetry::Stat stat) const;
+  // Waits until `condition` holds, at most TestClient::kDeadline.
+  static bool Eventually(const std::function<bool()>& condition);
+  // Waits until the counter has this value, and says what it had.
+  testing::AssertionResult Reaches(telemetry::Stat stat, std::int64_t value) const;
+
+  std::filesystem::path folder_;
+  std::unique_ptr<App> app_;
+};
+
+}  // namespace atalaya::cloud_server
