@@ -1,0 +1,50 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "telemetry/labels.h"
+
+namespace atalaya::alertd {
+
+// Writes JSON into one string; commas come by themselves. Query results of a million samples go
+// through here, so nothing is built twice.
+class JsonWriter {
+ public:
+  JsonWriter& BeginObject() { return Open('{'); }
+  JsonWriter& EndObject() { return Close('}'); }
+  JsonWriter& BeginArray() { return Open('['); }
+  JsonWriter& EndArray() { return Close(']'); }
+  JsonWriter& Key(std::string_view key);
+
+  // Bytes that are no UTF-8 become U+FFFD.
+  JsonWriter& String(std::string_view text);
+  JsonWriter& Bool(bool value) { return Raw(value ? "true" : "false"); }
+  JsonWriter& Integer(std::integral auto value) { return Raw(std::to_string(value)); }
+  JsonWriter& Number(double value);  // null where it is no number or infinite.
+  JsonWriter& Null() { return Raw("null"); }
+
+  JsonWriter& Time(std::int64_t utc_ms);                // 1435781451.781, as Prometheus.
+  JsonWriter& SampleValue(double value);                // "0.5", "NaN", "+Inf": a string.
+  JsonWriter& Labels(const telemetry::Labels& labels);  // An object.
+  JsonWriter& Field(std::string_view key, std::string_view text) { return Key(key).String(text); }
+
+  std::string Take() { return std::move(text_); }
+
+ private:
+  JsonWriter& Open(char bracket);
+  JsonWriter& Close(char bracket);
+  JsonWriter& Raw(std::string_view text);
+  void Separate();
+  void AppendQuoted(std::string_view text);
+
+  std::string text_;
+  bool comma_ = false;  // Something stands before in this object or array.
+};
+
+// A float as Prometheus writes it in JSON: the shortest text that reads back the same.
+std::string FormatSampleValue(double value);
+
+}  // namespace atalaya::alertd

@@ -1,0 +1,128 @@
+// /api/v1/query and /api/v1/query_range.
+
+#include <algorithm>
+#include <variant>
+
+#include "alertd/api/answer.h"
+#include "alertd/api/handlers.h"
+#include "promql/parser.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using telemetry::LabelledSample;
+using telemetry::Sample;
+using telemetry::SeriesSamples;
+
+void WriteSample(JsonWriter& json, const Sample& sample) {
+  json.BeginArray().Time(sample.time_ms).SampleValue(sample.value).EndArray();
+}
+
+void WriteVector(JsonWriter& json, const std::vector<LabelledSample>& vector, std::size_t limit) {
+  json.Field("resultType", "vector").Key("result").BeginArray();
+  for (std::size_t i = 0; i < vector.size() && (limit == 0 || i < limit); ++i) {
+    json.BeginObject().Key("metric").Labels(vector[i].labels).Key("value");
+    WriteSample(json, vector[i].sample);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteMatrix(JsonWriter& json, const std::vector<SeriesSamples>& matrix, std::size_t limit) {
+  json.Field("resultType", "matrix").Key("result").BeginArray();
+  for (std::size_t i = 0; i < matrix.size() && (limit == 0 || i < limit); ++i) {
+    json.BeginObject().Key("metric").Labels(matrix[i].labels).Key("values").BeginArray();
+    for (const Sample& sample : matrix[i].samples) WriteSample(json, sample);
+    json.EndArray().EndObject();
+  }
+  json.EndArray();
+}
+
+// How many series a value has.
+std::size_t SeriesCount(const promql::Value& value) {
+  if (const auto* vector = std::get_if<std::vector<LabelledSample>>(&value)) return vector->size();
+  if (const auto* matrix = std::get_if<std::vector<SeriesSamples>>(&value)) return matrix->size();
+  return 1;
+}
+
+HttpResponse Answer(const promql::QueryResult& result, std::int64_t time_ms, std::size_t limit) {
+  JsonWriter json = BeginSuccess();
+  json.BeginObject();
+  if (const auto* scalar = std::get_if<Sample>(&result.value)) {
+    json.Field("resultType", "scalar").Key("result");
+    WriteSample(json, *scalar);
+  } else if (const auto* text = std::get_if<std::string>(&result.value)) {
+    json.Field("resultType", "string").Key("result");
+    json.BeginArray().Time(time_ms).String(*text).EndArray();
+  } else if (const auto* vector = std::get_if<std::vector<LabelledSample>>(&result.value)) {
+    WriteVector(json, *vector, limit);
+  } else {
+    WriteMatrix(json, std::get<std::vector<SeriesSamples>>(result.value), limit);
+  }
+  json.EndObject();
+  std::vector<std::string> warnings = result.warnings;
+  if (limit != 0 && SeriesCount(result.value) > limit) {
+    warnings.emplace_back("results truncated due to limit");
+  }
+  return EndSuccess(std::move(json), warnings, result.infos);
+}
+
+HttpResponse EvaluationFailed(const ApiContext& context, const Error& error) {
+  if (context.stopping) return ErrorAnswer(503, "canceled", "cloud_alertd is stopping");
+  return Execution(error);
+}
+
+Result<promql::ExprPtr> ParseQuery(const ApiContext& context) {
+  Result<promql::ExprPtr> expr = promql::Parse(context.params.Text("query"));
+  if (!expr) return Fail(ErrorCode::kInvalid, "parameter \"query\": {}", expr.error().message);
+  return expr;
+}
+
+}  // namespace
+
+HttpResponse AnswerQuery(const ApiContext& context) {
+  const auto time_ms = context.params.Time("time", context.options.clock->NowMs());
+  if (!time_ms) return BadData(time_ms.error());
+  const auto limit = context.params.Limit();
+  if (!limit) return BadData(limit.error());
+  const auto expr = ParseQuery(context);
+  if (!expr) return BadData(expr.error());
+  const auto result = context.options.engine->EvaluateInstant(*expr, *time_ms, &context.stopping);
+  if (!result) return EvaluationFailed(context, result.error());
+  return Answer(*result, *time_ms, *limit);
+}
+
+HttpResponse AnswerQueryRange(const ApiContext& context) {
+  const auto from_ms = context.params.RequiredTime("start");
+  if (!from_ms) return BadData(from_ms.error());
+  const auto to_ms = context.params.RequiredTime("end");
+  if (!to_ms) return BadData(to_ms.error());
+  const auto step_ms = context.params.RequiredStep("step");
+  if (!step_ms) return BadData(step_ms.error());
+  const auto limit = context.params.Limit();
+  if (!limit) return BadData(limit.error());
+  if (*to_ms < *from_ms) {
+    return ErrorAnswer(400, "bad_data", "parameter \"end\": it lies before \"start\"");
+  }
+  if ((*to_ms - *from_ms) / *step_ms > kMaxPoints) {
+    return ErrorAnswer(400, "bad_data",
+                       fmt::format("parameter \"step\": it makes more than {} points per series; "
+                                   "take a longer step or a shorter range",
+                                   kMaxPoints));
+  }
+  const auto expr = ParseQuery(context);
+  if (!expr) return BadData(expr.error());
+  const promql::ValueType type = (*expr)->type;
+  if (type != promql::ValueType::kScalar && type != promql::ValueType::kVector) {
+    return ErrorAnswer(400, "bad_data",
+                       fmt::format("parameter \"query\": a range query takes a scalar or an "
+                                   "instant vector, and this is a {}",
+                                   promql::TypeName(type)));
+  }
+  const auto result =
+      context.options.engine->EvaluateRange(*expr, *from_ms, *to_ms, *step_ms, &context.stopping);
+  if (!result) return EvaluationFailed(context, result.error());
+  return Answer(*result, *to_ms, *limit);
+}
+
+}  // namespace atalaya::alertd

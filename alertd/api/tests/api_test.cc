@@ -1,0 +1,393 @@
+#include "alertd/api/api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace atalaya::alertd {
+namespace {
+
+using nlohmann::json;
+using telemetry::LabelledSample;
+using telemetry::Labels;
+using testing::HasSubstr;
+
+class ApiTest : public testing::Test {
+ protected:
+  ApiTest() {
+    folder_ = testing::TempDir() + "/api_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    history::StoreOptions options;
+    options.path = folder_ + "/history.db";
+    options.clock = &clock_;
+    store_ = std::move(*history::Store::Open(options));
+    engine_ = std::make_unique<promql::Engine>(*store_);
+    options_.store = store_.get();
+    options_.engine = engine_.get();
+    options_.clock = &clock_;
+  }
+  ~ApiTest() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Put(std::vector<Labels::Pair> labels, double value) {
+    const LabelledSample sample{Labels(std::move(labels)), {clock_.NowMs(), value}};
+    ASSERT_TRUE(store_->Append({&sample, 1}));
+  }
+  HttpResponse Get(std::string target, std::map<std::string, std::string> headers = {}) {
+    HttpRequest request;
+    request.method = "GET";
+    const auto mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
+    headers.emplace("host", "127.0.0.1:9480");
+    request.headers = std::move(headers);
+    return Send(request);
+  }
+  HttpResponse Send(const HttpRequest& request) { return Api(options_).Handle(request); }
+  // The `data` of a success.
+  json Data(const std::string& target) {
+    const HttpResponse response = Get(target);
+    EXPECT_EQ(response.status, 200) << response.body;
+    const json answer = json::parse(response.body);
+    EXPECT_EQ(answer.value("status", ""), "success");
+    return answer["data"];
+  }
+  void ExpectError(const std::string& target, int status, const std::string& type,
+                   const std::string& part) {
+    const HttpResponse response = Get(target);
+    EXPECT_EQ(response.status, status) << target << ": " << response.body;
+    const json answer = json::parse(response.body);
+    EXPECT_EQ(answer.value("status", ""), "error");
+    EXPECT_EQ(answer.value("errorType", ""), type);
+    EXPECT_THAT(answer.value("error", ""), HasSubstr(part));
+  }
+  static std::string HeaderOf(const HttpResponse& response, std::string_view name) {
+    for (const auto& [key, value] : response.headers) {
+      if (key == name) return value;
+    }
+    return "";
+  }
+
+  FakeClock clock_;
+  std::string folder_;
+  std::unique_ptr<history::Store> store_;
+  std::unique_ptr<promql::Engine> engine_;
+  ApiOptions options_;
+};
+
+TEST_F(ApiTest, AnswersAnInstantVector) {
+  Put({{"__name__", "up"}, {"job", "node"}}, 1);
+  const json data = Data("/api/v1/query?query=up");
+  EXPECT_EQ(data["resultType"], "vector");
+  EXPECT_EQ(data["result"][0]["metric"], (json{{"__name__", "up"}, {"job", "node"}}));
+  EXPECT_EQ(data["result"][0]["value"], (json{1'700'000'000, "1"}));
+}
+
+TEST_F(ApiTest, AnswersAScalarAndAString) {
+  EXPECT_EQ(Data("/api/v1/query?query=1%2B1&time=5.5"),
+            (json{{"resultType", "scalar"}, {"result", {5.5, "2"}}}));
+  EXPECT_EQ(Data("/api/v1/query?query=%22x%22&time=5"),
+            (json{{"resultType", "string"}, {"result", {5, "x"}}}));
+}
+
+TEST_F(ApiTest, AnswersARange) {
+  for (int i = 0; i < 5; ++i) {
+    Put({{"__name__", "x"}}, i);
+    clock_.Advance(std::chrono::seconds(5));
+  }
+  const json data = Data("/api/v1/query_range?query=x&start=1700000000&end=1700000010&step=5");
+  EXPECT_EQ(data["resultType"], "matrix");
+  EXPECT_EQ(data["result"][0]["values"],
+            (json{{1'700'000'000, "0"}, {1'700'000'005, "1"}, {1'700'000'010, "2"}}));
+}
+
+TEST_F(ApiTest, TakesAQueryByPost) {
+  Put({{"__name__", "up"}}, 1);
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/api/v1/query";
+  request.body = "query=up";
+  request.headers = {{"host", "localhost"}};
+  EXPECT_THAT(Send(request).body, HasSubstr("\"value\":[1700000000,\"1\"]"));
+  request.path = "/api/v1/rules";
+  EXPECT_EQ(Send(request).status, 405);
+  request.method = "DELETE";
+  EXPECT_EQ(Send(request).status, 405);
+}
+
+TEST_F(ApiTest, NamesWhatIsWrongWithAQuery) {
+  ExpectError("/api/v1/query?query=up%7B", 400, "bad_data", "parameter \"query\": 1:");
+  ExpectError("/api/v1/query", 400, "bad_data", "parameter \"query\"");
+  ExpectError("/api/v1/query?query=up&time=x", 400, "bad_data", "parameter \"time\"");
+  ExpectError("/api/v1/query?query=up&limit=x", 400, "bad_data", "parameter \"limit\"");
+  const std::string range = "/api/v1/query_range?query=up";
+  ExpectError(range, 400, "bad_data", "parameter \"start\"");
+  ExpectError(range + "&start=10&end=5&step=1", 400, "bad_data", "parameter \"end\"");
+  ExpectError(range + "&start=10&end=15&step=0", 400, "bad_data", "parameter \"step\"");
+  ExpectError(range + "&start=0&end=11001&step=1", 400, "bad_data", "11000 points");
+  ExpectError("/api/v1/query_range?query=up%5B5m%5D&start=1&end=2&step=1", 400, "bad_data",
+              "range vector");
+  Put({{"__name__", "a"}, {"x", "1"}}, 1);
+  Put({{"__name__", "a"}, {"x", "2"}}, 1);
+  Put({{"__name__", "b"}, {"x", "1"}, {"y", "1"}}, 1);
+  Put({{"__name__", "b"}, {"x", "1"}, {"y", "2"}}, 1);
+  ExpectError("/api/v1/query?query=a%2Bon(x)b", 422, "execution", "");
+}
+
+TEST_F(ApiTest, CutsAtTheLimitAndSaysSo) {
+  Put({{"__name__", "up"}, {"job", "a"}}, 1);
+  Put({{"__name__", "up"}, {"job", "b"}}, 1);
+  const json answer = json::parse(Get("/api/v1/query?query=up&limit=1").body);
+  EXPECT_EQ(answer["data"]["result"].size(), 1u);
+  EXPECT_EQ(answer["warnings"].size(), 1u);
+  EXPECT_EQ(Data("/api/v1/label/job/values?limit=1"), json{"a"});
+}
+
+TEST_F(ApiTest, LooksUpSeriesAndLabels) {
+  Put({{"__name__", "up"}, {"job", "node"}}, 1);
+  Put({{"__name__", "load"}, {"job", "node"}, {"cpu", "0"}}, 1);
+  EXPECT_EQ(Data("/api/v1/series?match[]=up"), (json{{{"__name__", "up"}, {"job", "node"}}}));
+  EXPECT_EQ(Data("/api/v1/series?match[]=up&match[]=%7Bjob%3D%22node%22%7D").size(), 2u);
+  EXPECT_EQ(Data("/api/v1/labels"), (json{"__name__", "cpu", "job"}));
+  EXPECT_EQ(Data("/api/v1/labels?match[]=up"), (json{"__name__", "job"}));
+  EXPECT_EQ(Data("/api/v1/label/__name__/values"), (json{"load", "up"}));
+  EXPECT_EQ(Data("/api/v1/label/job/values?end=5"), json::array());
+  ExpectError("/api/v1/series", 400, "bad_data", "match[]");
+  ExpectError("/api/v1/series?match[]=1", 400, "bad_data", "selector");
+  ExpectError("/api/v1/labels?start=9&end=5", 400, "bad_data", "\"end\"");
+}
+
+TEST_F(ApiTest, TellsItsVersionAndHealth) {
+  EXPECT_EQ(Data("/api/v1/status/buildinfo")["version"], "3.0.0");
+  EXPECT_FALSE(Data("/api/v1/status/buildinfo").contains("features"));
+  EXPECT_EQ(Data("/api/v1/metadata"), json::object());
+  EXPECT_EQ(Get("/-/healthy").status, 200);
+  EXPECT_EQ(Get("/-/ready").status, 200);
+  options_.ready = [] { return Status(Fail(ErrorCode::kBusy, "not yet")); };
+  EXPECT_EQ(Get("/-/ready").status, 503);
+  EXPECT_EQ(Get("/-/ready").body, "not yet\n");
+  ExpectError("/api/v1/nothing", 404, "not_found", "/api/v1/nothing");
+  EXPECT_EQ(Get("/nothing").status, 404);
+}
+
+std::shared_ptr<const RulesSnapshot> OneFiringRule() {
+  RulesSnapshot snapshot;
+  snapshot.interval = std::chrono::seconds(5);
+  snapshot.evaluated_at_ms = 1'700'000'000'000;
+  RuleStatus rule;
+  rule.alert = "DiskSpaceLow";
+  rule.query = "free < 10";
+  rule.file = "/etc/rules/disk.toml";
+  rule.for_duration = std::chrono::minutes(5);
+  rule.labels = {{"severity", "warning"}};
+  rule.evaluated = true;
+  rule.last_evaluation_ms = snapshot.evaluated_at_ms;
+  rule.state = AlertState::kFiring;
+  Alert alert;
+  alert.labels = Labels({{"alertname", "DiskSpaceLow"}, {"mountpoint", "/"}});
+  alert.annotations = {{"summary", "<b>/ is full</b>"}};
+  alert.state = AlertState::kFiring;
+  alert.active_since_ms = 1'700'000'000'000;
+  alert.value = 9;
+  rule.alerts = {alert};
+  RuleStatus broken = rule;
+  broken.alert = "Broken";
+  broken.alerts.clear();
+  broken.state = AlertState::kInactive;
+  broken.last_error = "many-to-many";
+  snapshot.rules = {rule, broken};
+  return std::make_shared<const RulesSnapshot>(snapshot);
+}
+
+TEST_F(ApiTest, ShowsRulesAndAlerts) {
+  EXPECT_EQ(Data("/api/v1/rules"), (json{{"groups", json::array()}}));
+  options_.rules = OneFiringRule;
+  const json groups = Data("/api/v1/rules")["groups"];
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_EQ(groups[0]["name"], "disk");
+  EXPECT_EQ(groups[0]["interval"], 5);
+  const json& rules = groups[0]["rules"];
+  EXPECT_EQ(rules[0]["state"], "firing");
+  EXPECT_EQ(rules[0]["duration"], 300);
+  EXPECT_EQ(rules[0]["health"], "ok");
+  EXPECT_EQ(rules[0]["type"], "alerting");
+  EXPECT_EQ(rules[1]["health"], "err");
+  EXPECT_EQ(rules[1]["lastError"], "many-to-many");
+  const json alerts = Data("/api/v1/alerts")["alerts"];
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0]["value"], "9e+00");
+  EXPECT_EQ(alerts[0]["activeAt"], "2023-11-14T22:13:20.000Z");
+  EXPECT_EQ(alerts[0]["annotations"]["summary"], "<b>/ is full</b>");
+  EXPECT_EQ(Data("/api/v1/rules?type=record")["groups"], json::array());
+  ExpectError("/api/v1/rules?type=x", 400, "bad_data", "\"type\"");
+}
+
+TEST_F(ApiTest, ShowsTargets) {
+  options_.targets = [] {
+    TargetsSnapshot snapshot;
+    TargetStatus target;
+    target.pool = "node";
+    target.address = "http://127.0.0.1:9100/metrics";
+    target.labels = Labels({{"job", "node"}, {"instance", "127.0.0.1:9100"}});
+    target.health = TargetHealth::kDown;
+    target.last_error = "refused";
+    target.interval = std::chrono::seconds(5);
+    snapshot.targets = {target};
+    return snapshot;
+  };
+  const json target = Data("/api/v1/targets")["activeTargets"][0];
+  EXPECT_EQ(target["health"], "down");
+  EXPECT_EQ(target["scrapeInterval"], "5s");
+  EXPECT_EQ(target["lastError"], "refused");
+  EXPECT_EQ(target["lastScrape"], "0001-01-01T00:00:00Z");
+  EXPECT_EQ(Data("/api/v1/targets?state=dropped")["activeTargets"], json::array());
+}
+
+TEST_F(ApiTest, ShowsHostsAndServers) {
+  const std::string instance = "127.0.0.1:9100";
+  for (int i = 0; i <= 60; i += 5) {
+    Put({{"__name__", "up"}, {"job", "node"}, {"instance", instance}}, 1);
+    Put({{"__name__", "node_uname_info"}, {"instance", instance}, {"nodename", "tower"}}, 1);
+    Put({{"__name__", "node_memory_MemTotal_bytes"}, {"instance", instance}}, 1000);
+    Put({{"__name__", "node_memory_MemAvailable_bytes"}, {"instance", instance}}, 250);
+    Put({{"__name__", "node_cpu_seconds_total"},
+         {"instance", instance},
+         {"cpu", "0"},
+         {"mode", "idle"}},
+        100 + i * 0.75);
+    Put({{"__name__", "node_boot_time_seconds"}, {"instance", instance}}, 1'699'999'000);
+    for (const char* fstype : {"ext4", "tmpfs"}) {
+      for (const char* name : {"node_filesystem_size_bytes", "node_filesystem_avail_bytes"}) {
+        Put({{"__name__", name}, {"instance", instance}, {"mountpoint", "/"}, {"fstype", fstype}},
+            50);
+      }
+    }
+    Put({{"__name__", "cloud_server_up"}, {"instance", instance}, {"server", "main"}}, 0);
+    Put({{"__name__", "cloud_server_state"}, {"server", "main"}, {"state", "hung"}}, 1);
+    Put({{"__name__", "cloud_server_state"}, {"server", "main"}, {"state", "up"}}, 0);
+    if (i < 60) clock_.Advance(std::chrono::seconds(5));
+  }
+  const json data = Data("/api/atalaya/status");
+  ASSERT_EQ(data["hosts"].size(), 1u);
+  const json& host = data["hosts"][0];
+  EXPECT_EQ(host["name"], "tower");
+  EXPECT_EQ(host["state"], "up");
+  EXPECT_NEAR(host["cpuPercent"].get<double>(), 25, 1e-6);
+  EXPECT_EQ(host["memoryAvailableBytes"], 250);
+  EXPECT_EQ(host["uptimeSeconds"], 1060);
+  EXPECT_EQ(host["disks"].size(), 1u);
+  EXPECT_TRUE(host["temperatureCelsius"].is_null());
+  EXPECT_EQ(data["servers"][0]["name"], "main");
+  EXPECT_EQ(data["servers"][0]["state"], "hung");
+  clock_.Advance(std::chrono::minutes(10));
+  const json silent = Data("/api/atalaya/status");
+  EXPECT_EQ(silent["hosts"][0]["state"], "unknown");
+  EXPECT_EQ(silent["servers"][0]["state"], "unknown");
+  EXPECT_TRUE(silent["hosts"][0]["cpuPercent"].is_null());
+}
+
+TEST_F(ApiTest, ShowsNotices) {
+  OutboxQuery asked;
+  options_.notices = [&asked](const OutboxQuery& query) -> Result<std::vector<OutboxRow>> {
+    asked = query;
+    OutboxRow row;
+    row.id = 7;
+    row.receiver = "ops";
+    row.state = OutboxState::kSent;
+    row.status = "firing";
+    row.summary = "one is down";
+    return std::vector<OutboxRow>{row};
+  };
+  const json notices =
+      Data("/api/atalaya/notices?state=sent&receiver=ops&before=9&limit=5")["notices"];
+  EXPECT_EQ(notices[0]["state"], "sent");
+  EXPECT_EQ(notices[0]["summary"], "one is down");
+  EXPECT_EQ(asked.state, OutboxState::kSent);
+  EXPECT_EQ(asked.receiver, "ops");
+  EXPECT_EQ(asked.before_id, 9);
+  EXPECT_EQ(asked.limit, 5u);
+  ExpectError("/api/atalaya/notices?state=lost", 400, "bad_data", "\"state\"");
+  ExpectError("/api/atalaya/notices?before=x", 400, "bad_data", "\"before\"");
+  options_.notices = [](const OutboxQuery&) -> Result<std::vector<OutboxRow>> {
+    return Fail(ErrorCode::kIo, "disk on fire");
+  };
+  ExpectError("/api/atalaya/notices", 500, "internal", "disk on fire");
+}
+
+TEST_F(ApiTest, TellsWhenTheWatcherRan) {
+  Put({{"__name__", "up"}}, 1);
+  const json runs = Data("/api/atalaya/runs")["runs"];
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0]["startMs"], 1'700'000'000'000);
+  EXPECT_EQ(Data("/api/atalaya/runs?start=1&end=2")["runs"], json::array());
+}
+
+TEST_F(ApiTest, RefusesHostsThatAPageMayHaveRebound) {
+  EXPECT_EQ(Get("/", {{"host", "evil.example:9480"}}).status, 421);
+  EXPECT_EQ(Get("/api/v1/alerts", {{"host", "evil.example"}}).status, 421);
+  EXPECT_EQ(Get("/", {{"host", ""}}).status, 421);
+  EXPECT_EQ(Get("/", {{"host", "127.0.0.1.evil.example"}}).status, 421);
+  for (const char* host :
+       {"127.0.0.1", "127.0.0.1:9480", "localhost:1", "LOCALHOST", "[::1]:9480", "10.0.0.1:80"}) {
+    EXPECT_EQ(Get("/", {{"host", host}}).status, 200) << host;
+  }
+  options_.allowed_hosts = {"tower.example"};
+  EXPECT_EQ(Get("/", {{"host", "Tower.example:443"}}).status, 200);
+}
+
+TEST_F(ApiTest, ServesThePageUnderAStrictPolicy) {
+  const HttpResponse page = Get("/");
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_THAT(page.body, HasSubstr("<title>"));
+  EXPECT_THAT(HeaderOf(page, "Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_EQ(HeaderOf(page, "Access-Control-Allow-Origin"), "");
+  // Nothing that the policy would refuse, and no address outside.
+  EXPECT_EQ(page.body.find(" style="), std::string::npos);
+  EXPECT_EQ(page.body.find("<style"), std::string::npos);
+  EXPECT_EQ(page.body.find("://"), std::string::npos);
+  EXPECT_EQ(Get("/page.css").content_type, "text/css; charset=utf-8");
+  EXPECT_EQ(Get("/page.js").content_type, "text/javascript; charset=utf-8");
+}
+
+TEST_F(ApiTest, AnswersUnchangedThingsWithoutABody) {
+  const HttpResponse page = Get("/page.css");
+  const std::string etag = HeaderOf(page, "ETag");
+  ASSERT_NE(etag, "");
+  const HttpResponse again = Get("/page.css", {{"if-none-match", etag}});
+  EXPECT_EQ(again.status, 304);
+  EXPECT_EQ(again.body, "");
+  EXPECT_EQ(Get("/page.css", {{"if-none-match", "\"x\""}}).status, 200);
+  EXPECT_NE(HeaderOf(Get("/api/atalaya/status"), "ETag"), "");
+}
+
+TEST_F(ApiTest, CountsItselfForScrapers) {
+  Put({{"__name__", "up"}}, 1);
+  options_.metrics = [](telemetry::TextWriter& page) {
+    page.Family("more", telemetry::MetricType::kGauge, "More.");
+    page.Sample("", 5);
+  };
+  const HttpResponse page = Get("/metrics");
+  EXPECT_THAT(page.body, HasSubstr("\ncloud_alertd_history_samples_total 1\n"));
+  EXPECT_THAT(page.body, HasSubstr("\nmore 5\n"));
+  EXPECT_THAT(Get("/metrics", {{"accept", "application/openmetrics-text;version=1.0.0"}}).body,
+              HasSubstr("# EOF"));
+}
+
+TEST_F(ApiTest, StopEndsQueries) {
+  Api api(options_);
+  api.Stop();
+  HttpRequest request;
+  request.method = "GET";
+  request.path = "/-/ready";
+  request.headers = {{"host", "localhost"}};
+  EXPECT_EQ(api.Handle(request).status, 503);
+}
+
+}  // namespace
+}  // namespace atalaya::alertd

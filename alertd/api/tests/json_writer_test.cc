@@ -1,0 +1,59 @@
+#include "alertd/api/json_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace atalaya::alertd {
+namespace {
+
+TEST(JsonWriter, PutsCommasBetween) {
+  JsonWriter json;
+  json.BeginObject().Field("a", "1").Key("b").BeginArray().Integer(1).Bool(true).Null().EndArray();
+  json.Key("c").BeginObject().EndObject().Key("d").BeginArray().EndArray().EndObject();
+  EXPECT_EQ(json.Take(), R"({"a":"1","b":[1,true,null],"c":{},"d":[]})");
+}
+
+TEST(JsonWriter, EscapesText) {
+  JsonWriter json;
+  json.String("\"\\\n\x01\x7f</ü\xff\xfe");
+  EXPECT_EQ(json.Take(), "\"\\\"\\\\\\u000a\\u0001\\u007f</ü\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+
+TEST(JsonWriter, WritesTimesInSeconds) {
+  const auto time = [](std::int64_t ms) {
+    JsonWriter json;
+    json.Time(ms);
+    return json.Take();
+  };
+  EXPECT_EQ(time(1'435'781'451'781), "1435781451.781");
+  EXPECT_EQ(time(5000), "5");
+  EXPECT_EQ(time(5), "0.005");
+  EXPECT_EQ(time(-1500), "-1.500");
+}
+
+TEST(JsonWriter, WritesValuesAsPrometheusDoes) {
+  using Limits = std::numeric_limits<double>;
+  EXPECT_EQ(FormatSampleValue(0), "0");
+  EXPECT_EQ(FormatSampleValue(-0.0), "-0");
+  EXPECT_EQ(FormatSampleValue(0.1), "0.1");
+  EXPECT_EQ(FormatSampleValue(123456789012), "123456789012");
+  EXPECT_EQ(FormatSampleValue(1e-6), "0.000001");
+  EXPECT_EQ(FormatSampleValue(1e-7), "1e-7");
+  EXPECT_EQ(FormatSampleValue(1.5e-12), "1.5e-12");
+  EXPECT_EQ(FormatSampleValue(1e20), "100000000000000000000");
+  EXPECT_EQ(FormatSampleValue(1e21), "1e+21");
+  EXPECT_EQ(FormatSampleValue(Limits::max()), "1.7976931348623157e+308");
+  EXPECT_EQ(FormatSampleValue(Limits::infinity()), "+Inf");
+  EXPECT_EQ(FormatSampleValue(-Limits::infinity()), "-Inf");
+  EXPECT_EQ(FormatSampleValue(Limits::quiet_NaN()), "NaN");
+}
+
+TEST(JsonWriter, NumberThatIsNoneIsNull) {
+  JsonWriter json;
+  json.Number(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(json.Take(), "null");
+}
+
+}  // namespace
+}  // namespace atalaya::alertd
