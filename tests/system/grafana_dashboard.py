@@ -1,0 +1,135 @@
+"""Every query of every dashboard returns data: from Debian's Prometheus, which scrapes the real exporter while packets go
+through a real cloud_server. Grafana itself is not needed; what of a dashboard can be wrong without it is checked too."""
+
+import json
+import re
+
+import harness
+from harness import ROOT, Bench, run_program, wait_for
+from prometheus import Prometheus
+
+DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+GRID_WIDTH = 24
+RATE_INTERVAL = "5s"
+KNOWN_UNITS = {"none", "short", "s", "bytes", "Bps", "pps", "percentunit", "celsius"}
+# A dashboard may ask for what is not there on a good day.
+MAY_BE_EMPTY = re.compile(r"resets\(")
+
+
+def panels_of(dashboard: dict) -> list[dict]:
+    """All panels, those folded into rows included."""
+    found = []
+    for panel in dashboard["panels"]:
+        found += [panel, *panel.get("panels", [])]
+    return found
+
+
+def check_layout(panels: list[dict]):
+    ids = [panel["id"] for panel in panels]
+    assert len(ids) == len(set(ids)), f"doubled panel ids in {ids}"
+    taken = {}
+    for panel in panels:
+        grid = panel["gridPos"]
+        assert grid["x"] + grid["w"] <= GRID_WIDTH and grid["w"] > 0 and grid["h"] > 0, panel["title"]
+        for x in range(grid["x"], grid["x"] + grid["w"]):
+            for y in range(grid["y"], grid["y"] + grid["h"]):
+                other = taken.setdefault((x, y), panel["title"])
+                assert other == panel["title"], f"{panel['title']} lies over {other}"
+
+
+def check_panel(panel: dict):
+    title = panel["title"]
+    assert len(panel.get("description", "")) > 20, f"{title}: no description"
+    assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, title
+    assert panel["fieldConfig"]["defaults"]["unit"] in KNOWN_UNITS, f"{title}: unit"
+    assert panel["targets"], f"{title}: no query"
+    for target in panel["targets"]:
+        expression = target["expr"]
+        for selector in re.findall(r"\b(?:node|cloud|up)[a-z_A-Z0-9]*(\{[^}]*\})?", expression):
+            assert 'job=~"$job"' in selector and 'instance=~"$instance"' in selector, f"{title}: {expression}"
+        for window in re.findall(r"\[([^\]]*)\]", expression):
+            assert window == "$__rate_interval", f"{title}: {expression}"
+
+
+def check_structure(dashboard: dict):
+    assert re.fullmatch(r"atalaya-[a-z-]+", dashboard["uid"]), dashboard["uid"]
+    names = [variable["name"] for variable in dashboard["templating"]["list"]]
+    assert names[:3] == ["datasource", "job", "instance"], names
+    panels = panels_of(dashboard)
+    check_layout(panels)
+    for panel in panels:
+        if panel["type"] != "row":
+            check_panel(panel)
+
+
+def as_prometheus(expression: str) -> str:
+    """The query as Grafana would send it, with All chosen in every variable."""
+    plain = expression.replace("$__rate_interval", RATE_INTERVAL)
+    return re.sub(r"\$(job|instance|server)\b", ".*", plain)
+
+
+def queries_of(dashboard: dict) -> list[tuple[str, str]]:
+    found = [(panel["title"], target["expr"]) for panel in panels_of(dashboard) for target in panel.get("targets", [])]
+    found += [(note["name"], note["expr"]) for note in dashboard["annotations"]["list"]]
+    return found
+
+
+def check_variables(prometheus: Prometheus, dashboard: dict):
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
+        found = prometheus.get(f"label/{label}/values", **{"match[]": as_prometheus(selector)})
+        assert found, f"variable {variable['name']}: no values"
+
+
+def check_queries(prometheus: Prometheus, dashboard: dict) -> int:
+    queries = queries_of(dashboard)
+    for title, expression in queries:
+        plain = as_prometheus(expression)
+        if MAY_BE_EMPTY.search(plain):
+            prometheus.query(plain)  # Raises where it is no PromQL.
+        else:
+            wait_for(f"data for {title}: {plain}", lambda: prometheus.query(plain))
+    return len(queries)
+
+
+def check_provisioning():
+    """The files name the data source and the folder that the dashboards rely on."""
+    try:
+        import yaml
+    except ImportError:
+        print("python3-yaml is not here: the provisioning files were not read")
+        return
+    folder = ROOT / "grafana" / "provisioning"
+    sources = yaml.safe_load((folder / "datasources" / "atalaya.yaml").read_text())["datasources"]
+    assert sources[0]["type"] == "prometheus" and sources[0]["uid"] == "atalaya", sources
+    providers = yaml.safe_load((folder / "dashboards" / "atalaya.yaml").read_text())["providers"]
+    assert providers[0]["options"]["path"].endswith("/share/atalaya/grafana/dashboards"), providers
+
+
+def main():
+    assert DASHBOARDS, "no dashboards"
+    dashboards = {path.name: json.loads(path.read_text()) for path in DASHBOARDS}
+    uids = [dashboard["uid"] for dashboard in dashboards.values()]
+    assert len(uids) == len(set(uids)), uids
+    for dashboard in dashboards.values():
+        check_structure(dashboard)
+    check_provisioning()
+
+    with Bench() as bench:
+        _, mqtt = bench.start_server()
+        exporter = bench.start("cloud_exporter", "--web.listen-address", "127.0.0.1:0", "--cloud-server.stats-file",
+                               bench.stats_file())
+        prometheus = Prometheus(bench, {"node": exporter.ready()["http"]})
+        for number in range(3):
+            sent = run_program("cloud_client", "pub", "--server", f"mqtt://{mqtt}", "--topic", f"test/{number}", "--message", "hello")
+            assert sent.returncode == 0, sent
+        wait_for("the first scrape", lambda: prometheus.query("cloud_server_up"))
+        for name, dashboard in dashboards.items():
+            check_variables(prometheus, dashboard)
+            print(f"{name}: {check_queries(prometheus, dashboard)} queries return data")
+
+
+if __name__ == "__main__":
+    harness.run(main)
