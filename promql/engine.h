@@ -41,7 +41,8 @@ struct QueryResult {
 // label sets, ...), kLimit with the name of the limit (`max_samples`, `max_series`), kTimeout for
 // `timeout` and for a cancelled query, and whatever the source fails with.
 //
-// Threads: any, several at once; blocks as long as the source does. A cancelled query ends within
+// Threads: any, several at once; one with half a MiB of stack takes every query, one with less
+// refuses the deepest with kLimit. Blocks as long as the source does. A cancelled query ends within
 // some ten thousand samples' work.
 class Engine {
  public:

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "promql/stack_guard.h"
 
 namespace atalaya::promql {
 namespace {
@@ -69,6 +70,9 @@ Result<Evaluated> Evaluator::Eval(const Expr& expr, const Grid& grid) {
 }
 
 Result<Evaluated> Evaluator::EvalNode(const Expr& expr, const Grid& grid) {
+  if (StackIsLow()) {
+    return Fail(ErrorCode::kLimit, "the query is nested deeper than this thread's stack allows");
+  }
   if (Status good = Work(1); !good) return Forward(good.error());
   switch (expr.kind) {
     case Expr::Kind::kNumber: {

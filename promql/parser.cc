@@ -8,6 +8,7 @@
 #include "promql/functions.h"
 #include "promql/lexer.h"
 #include "promql/number_text.h"
+#include "promql/stack_guard.h"
 #include "telemetry/utf8.h"
 
 namespace atalaya::promql {
@@ -157,6 +158,10 @@ class Parser {
   ExprPtr ParseBinary(int min_precedence) {
     if (++depth_ > kMaxDepth) {
       return Fault(Current().place, fmt::format("nested deeper than {} levels", kMaxDepth));
+    }
+    if (StackIsLow()) {
+      return Fault(Current().place, "nested deeper than this thread's stack allows",
+                   ErrorCode::kLimit);
     }
     ExprPtr lhs = ParseUnary();
     while (lhs) {
