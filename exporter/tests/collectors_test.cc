@@ -180,6 +180,18 @@ TEST_F(CloudServerCollector, SaysWhySegmentCannotBeRead) {
   EXPECT_THAT(collected.text, HasSubstr("state=\"absent\"} 1\n"));
 }
 
+TEST(Reference, NamesEveryFigureAndCollector) {
+  const std::string page = ReadFile("docs/reference/cloud_exporter.md").value_or("");
+  for (const auto& family : telemetry::kStatFamilies)
+    EXPECT_THAT(page, HasSubstr(fmt::format("| `{}` |", family.name)));
+  for (const auto& stat : telemetry::kStats) {
+    if (stat.label_name == "type") continue;  // The names of the packet types need no list.
+    EXPECT_THAT(page, HasSubstr(std::string(stat.label_value)));
+  }
+  for (const CollectorInfo& info : AllCollectors())
+    EXPECT_THAT(page, HasSubstr(fmt::format("`{}`", info.name)));
+}
+
 TEST(KernelFile, ReadsLongFilesAndFilesThatCameBack) {
   const std::filesystem::path path = fmt::format("/dev/shm/atalaya-kernel-file-{}", getpid());
   const std::string long_text(100'000, 'x');
