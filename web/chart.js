@@ -43,7 +43,10 @@ export class Chart {
     this.tableBox = element("div", { class: "scroll", tabindex: "0" });
     this.details = element("details", {}, text("summary", "As a table"), this.tableBox);
     const head = element("div", { class: "chart-head" }, text("h3", title), this.readout);
-    parent.append(element("figure", {}, head, this.frame, text("figcaption", note), this.details));
+    this.legend = text("span", " Grey: the watcher was off.");
+    const caption = text("figcaption", note);
+    caption.append(this.legend);
+    parent.append(element("figure", {}, head, this.frame, caption, this.details));
     this.frame.addEventListener("pointermove", (event) => this.pointAt(event));
     this.frame.addEventListener("pointerleave", () => this.moveTo(null));
     this.frame.addEventListener("blur", () => this.moveTo(null));
@@ -54,6 +57,7 @@ export class Chart {
 
   show(data) {
     this.data = data;
+    this.legend.hidden = data.offBands.length === 0;
     this.draw();
     this.drawTable();
   }

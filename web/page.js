@@ -204,9 +204,10 @@ async function updateCharts() {
   const toMs = Math.floor(Date.now() / STEP_MS) * STEP_MS;
   const fromMs = toMs - HOUR_MS;
   const idle = `node_cpu_seconds_total{mode="idle",instance=${JSON.stringify(page.host)}}`;
-  // 11 s hold two samples at 5 s, however they fall.
-  const now = `100 - 100 * avg(rate(${idle}[11s]))`;
-  const mean = `(100 - 100 * avg(rate(${idle}[1m]))) and (${now})`;
+  // 11 s hold two samples at 5 s, however they fall. The mean is taken over what was measured: rate() would stretch
+  // two samples after a gap over the whole minute.
+  const now = `100 - 100 * avg(irate(${idle}[11s]))`;
+  const mean = `avg_over_time((${now})[1m:5s]) and (${now})`;
   const range = `&start=${fromMs / 1000}&end=${toMs / 1000}&step=${STEP_MS / 1000}`;
   const [instant, smooth, watch] = await Promise.all([
     ask(`/api/v1/query_range?query=${encodeURIComponent(now)}${range}`),

@@ -124,13 +124,17 @@ std::string_view UpName(const Values& up, std::string_view instance) {
   return at->second == 1 ? "up" : "down";
 }
 
+// The mean over what was measured of the last minute; rate() would stretch the first two samples
+// over all of it, and a host just found would look busy.
+constexpr char kCpuPercent[] =
+    "100 - 100 * avg by (instance) "
+    "(avg_over_time(irate(node_cpu_seconds_total{mode=\"idle\"}[30s])[1m:5s]))";
+
 void WriteHosts(JsonWriter& json, const Questions& questions) {
   const Values up = questions.By("instance", "min by (instance) (up)");
   const Values total = questions.By("instance", "node_memory_MemTotal_bytes");
   const Values available = questions.By("instance", "node_memory_MemAvailable_bytes");
-  const Values cpu = questions.By(
-      "instance",
-      R"(100 - 100 * avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))");
+  const Values cpu = questions.By("instance", kCpuPercent);
   const Values cores =
       questions.By("instance", R"(count by (instance) (node_cpu_seconds_total{mode="idle"}))");
   const Values load = questions.By("instance", "node_load1");

@@ -17,6 +17,7 @@ using telemetry::Labels;
 
 constexpr char kInstance[] = "127.0.0.1:9100";
 constexpr std::int64_t kStepMs = 5000;
+constexpr int kSteps = 760;  // A little more than the hour that the page shows.
 
 // The real clock, turned back while the past is written.
 class ShiftedClock final : public Clock {
@@ -126,8 +127,8 @@ Result<std::unique_ptr<history::Store>> WriteHour(const history::StoreOptions& o
                                                   ShiftedClock& clock) {
   auto store = history::Store::Open(options);
   double idle_seconds = 5000;
-  for (int step = 0; store && step < 720; ++step) {
-    clock.shift_ms = (719 - step) * kStepMs;
+  for (int step = 0; store && step < kSteps; ++step) {
+    clock.shift_ms = (kSteps - 1 - step) * kStepMs;
     if (step >= 200 && step < 248) continue;
     if (step == 430) store->reset();
     if (step >= 430 && step < 526) continue;
@@ -143,7 +144,7 @@ Result<std::unique_ptr<history::Store>> WriteHour(const history::StoreOptions& o
 
 int Serve(const std::string& folder) {
   ShiftedClock clock;
-  clock.shift_ms = 719 * kStepMs;
+  clock.shift_ms = (kSteps - 1) * kStepMs;
   history::StoreOptions options;
   options.path = folder + "/history.db";
   options.clock = &clock;
