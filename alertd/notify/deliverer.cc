@@ -29,7 +29,6 @@ constexpr milliseconds kLongestWait{60'000};
 constexpr milliseconds kDatabaseRetry{1'000};
 constexpr std::int64_t kGiveUpAfterMs = std::int64_t{3} * 24 * 3600 * 1000;
 constexpr std::int64_t kPruneEveryNs = std::int64_t{600} * 1'000'000'000;
-constexpr std::size_t kPruneRows = 10'000;  // At a time, so that the state's writer never waits.
 
 double KernelRandom() {
   std::uint32_t value = 0;
@@ -230,9 +229,11 @@ void Deliverer::Impl::CountAndPrune() {
   const std::int64_t now_ns = options.clock->SteadyNs();
   if (pruned_ns != 0 && now_ns - pruned_ns < kPruneEveryNs) return;
   pruned_ns = now_ns;
-  const Result<std::int64_t> pruned =
-      PruneHistory(database, options.clock->NowMs() - kOutboxHistoryMs, kPruneRows);
-  if (!pruned) NoteDatabase(Forward(pruned.error()));
+  HistoryLimits limits;
+  limits.before_ms = options.clock->NowMs() - kOutboxHistoryMs;
+  const Result<std::int64_t> pruned = PruneHistory(database, limits);
+  if (!pruned) return NoteDatabase(Forward(pruned.error()));
+  if (*pruned == static_cast<std::int64_t>(limits.at_a_time)) pruned_ns = 0;  // There may be more.
 }
 
 milliseconds Deliverer::Impl::UntilNext() {

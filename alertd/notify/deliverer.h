@@ -29,7 +29,8 @@ struct DelivererOptions {
 // Failed attempts are repeated after 1, 2, 4 ... 300 s with jitter, or when the receiver's
 // Retry-After says; what a receiver refuses for good is marked failed. Each change between working
 // and failing is logged once per receiver and recipient. Rows whose receiver is no longer
-// configured are dropped at the start, and counted. History older than kOutboxHistoryMs is removed.
+// configured are dropped at the start, and counted. History beyond kOutboxHistoryMs and
+// kMaxHistoryRows is removed.
 //
 // Threads: Wake from any; the rest by the owner. Its own thread is the only user of `database`.
 class Deliverer {

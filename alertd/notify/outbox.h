@@ -17,6 +17,7 @@ namespace atalaya::alertd {
 extern const std::string_view kNotifyMigration1;
 
 inline constexpr std::int64_t kOutboxHistoryMs = std::int64_t{30} * 24 * 3600 * 1000;
+inline constexpr std::size_t kMaxHistoryRows = 100'000;
 inline constexpr std::size_t kMaxWaitingPerReceiver = 10'000;  // Beyond it the oldest are dropped.
 inline constexpr std::size_t kMaxHistoryPage = 1'000;
 
@@ -49,7 +50,7 @@ struct OutboxRow {
   std::int64_t finished_ms = 0;      // When it left kWaiting; 0 before.
   std::string last_error;            // "" where no attempt failed.
   std::string summary;               // One line for people.
-  std::string content;               // A Notice (alertd/notify/notice.h), encoded.
+  std::string content;               // A Notice (alertd/notify/notice.h), encoded; while it waits.
 
   // Stages, steady clock, 0 where unknown: the event behind the first alert was seen; it was
   // evaluated and written; the deliverer found it committed; the receiver accepted it.

@@ -82,7 +82,8 @@ Result<std::optional<OutboxRow>> FindWaiting(SqliteDatabase& database, const std
 
 Status MarkMerged(SqliteDatabase& database, std::int64_t id, std::int64_t now_ms) {
   Result<SqliteStatement> update = database.Prepare(
-      "UPDATE outbox SET state = 'merged', finished_ms = ?2 WHERE id = ?1 AND state = 'waiting'");
+      "UPDATE outbox SET state = 'merged', finished_ms = ?2, content = '' "
+      "WHERE id = ?1 AND state = 'waiting'");
   if (!update) return Forward(update.error());
   return update->Bind(1, id).Bind(2, now_ms).Run();
 }
@@ -90,7 +91,8 @@ Status MarkMerged(SqliteDatabase& database, std::int64_t id, std::int64_t now_ms
 Result<std::int64_t> DropOldest(SqliteDatabase& database, const std::string& receiver,
                                 std::size_t limit, std::int64_t now_ms) {
   Result<SqliteStatement> update = database.Prepare(
-      "UPDATE outbox SET state = 'dropped', finished_ms = ?3, last_error = ?4 WHERE id IN ("
+      "UPDATE outbox SET state = 'dropped', finished_ms = ?3, last_error = ?4, content = '' "
+      "WHERE id IN ("
       "SELECT id FROM outbox WHERE state = 'waiting' AND receiver = ?1 ORDER BY id DESC "
       "LIMIT -1 OFFSET ?2)");
   if (!update) return Forward(update.error());
@@ -130,6 +132,7 @@ Status RecordAttempt(SqliteDatabase& database, const AttemptEnd& end) {
   // A success is told of any row; a failure does not bring back one that was merged or dropped.
   Result<SqliteStatement> update = database.Prepare(
       "UPDATE outbox SET attempts = attempts + 1, state = ?2, finished_ms = ?3, "
+      "content = CASE WHEN ?2 = 'waiting' THEN content ELSE '' END, "
       "next_attempt_ms = ?4, last_error = CASE WHEN ?5 = '' THEN last_error ELSE ?5 END, "
       "stored_ns = CASE WHEN stored_ns = 0 THEN ?6 ELSE stored_ns END, accepted_ns = ?7 "
       "WHERE id = ?1 AND (state = 'waiting' OR (?2 = 'sent' AND state IN ('merged', 'dropped')))");
@@ -182,13 +185,15 @@ Result<std::map<std::string, std::uint64_t>> CountWaiting(SqliteDatabase& databa
   return CountsByName(*select);
 }
 
-Result<std::int64_t> PruneHistory(SqliteDatabase& database, std::int64_t before_ms,
-                                  std::size_t limit) {
+Result<std::int64_t> PruneHistory(SqliteDatabase& database, const HistoryLimits& limits) {
   Result<SqliteStatement> prune = database.Prepare(
       "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'waiting' AND "
-      "finished_ms < ?1 LIMIT ?2)");
+      "(finished_ms < ?1 OR id <= (SELECT max(id) FROM outbox) - ?2) LIMIT ?3)");
   if (!prune) return Forward(prune.error());
-  const Status done = prune->Bind(1, before_ms).Bind(2, static_cast<std::int64_t>(limit)).Run();
+  const Status done = prune->Bind(1, limits.before_ms)
+                          .Bind(2, static_cast<std::int64_t>(limits.keep_rows))
+                          .Bind(3, static_cast<std::int64_t>(limits.at_a_time))
+                          .Run();
   if (!done) return Forward(done.error());
   return database.Changes();
 }

@@ -62,8 +62,13 @@ Result<std::map<std::string, std::uint64_t>> DropOrphans(SqliteDatabase& databas
 
 Result<std::map<std::string, std::uint64_t>> CountWaiting(SqliteDatabase& database);
 
-// Removes up to `limit` rows that ended before `before_ms`; returns how many.
-Result<std::int64_t> PruneHistory(SqliteDatabase& database, std::int64_t before_ms,
-                                  std::size_t limit);
+struct HistoryLimits {
+  std::int64_t before_ms = 0;               // Rows that ended before it go,
+  std::size_t keep_rows = kMaxHistoryRows;  // and those that are not among this many newest.
+  std::size_t at_a_time = 10'000;  // More are left for the next call, so that no writer waits long.
+};
+
+// Removes ended rows beyond the limits; returns how many.
+Result<std::int64_t> PruneHistory(SqliteDatabase& database, const HistoryLimits& limits);
 
 }  // namespace atalaya::alertd

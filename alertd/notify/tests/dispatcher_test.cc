@@ -249,9 +249,17 @@ TEST_F(DispatcherTest, PruningLeavesWhatWaits) {
   Process({FiringAlert("A", "a"), FiringAlert("B", "a")});
   ASSERT_TRUE(RecordAttempt(database_,
                             {.id = Rows()[0].id, .state = OutboxState::kSent, .now_ms = kStartMs}));
-  EXPECT_EQ(PruneHistory(database_, kStartMs + 1, 10).value_or(-1), 1);
+  EXPECT_EQ(PruneHistory(database_, {.before_ms = kStartMs}).value_or(-1), 0);
+  EXPECT_EQ(PruneHistory(database_, {.before_ms = kStartMs + 1}).value_or(-1), 1);
   ASSERT_EQ(Rows().size(), 1u);
   EXPECT_EQ(Rows()[0].state, OutboxState::kWaiting);
+}
+
+TEST_F(DispatcherTest, PruningKeepsTheNewestRowsOnly) {
+  Process({FiringAlert("A", "a"), FiringAlert("B", "a"), FiringAlert("C", "a")});
+  FinishAll();
+  EXPECT_EQ(PruneHistory(database_, {.keep_rows = 2}).value_or(-1), 1);
+  EXPECT_EQ(Rows().back().group_key, "{}:{alertname=\"B\"}");
 }
 
 TEST_F(DispatcherTest, AStepBackOfTheWallClockHoldsUpNothing) {
