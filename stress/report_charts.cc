@@ -13,6 +13,7 @@ namespace {
 constexpr int kStepsPerNine = 12;
 constexpr double kMostNines = 9;
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
+constexpr double kHeadroom = 1.08;  // So that a line never lies on the frame.
 constexpr double kMegabyte = 1e6;
 
 double Nines(double percent) { return -std::log10(1 - percent / 100); }
@@ -67,7 +68,7 @@ Chart Timeline(const RunRecord& record, std::string title, std::string y_title,
   chart.title = std::move(title);
   chart.x = TimeAxis(record);
   chart.series = std::move(series);
-  chart.y = LinearAxis(std::move(y_title), Largest(chart.series));
+  chart.y = LinearAxis(std::move(y_title), kHeadroom * Largest(chart.series));
   chart.bands = FailureBands(record);
   return chart;
 }

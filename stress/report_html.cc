@@ -90,7 +90,7 @@ std::string VerdictSection(const Verdict& verdict) {
     if (check.result == Validity::kValid) continue;
     const std::string result(ValidityName(check.result));
     items +=
-        fmt::format("<li class=\"reason {}\">{}: {}; {} (wanted: {})</li>", Lower(result), result,
+        fmt::format("<li class=\"reason {}\">{}: {}: {} (wanted: {})</li>", Lower(result), result,
                     EscapeHtml(check.name), EscapeHtml(check.measured), EscapeHtml(check.wanted));
   }
   for (const std::string& note : verdict.notes) items += "<li>" + EscapeHtml(note) + "</li>";
@@ -234,7 +234,7 @@ std::string ErrorSection(const RunRecord& record) {
 
 std::string GeneratorSection(const RunRecord& record, const Verdict& verdict) {
   std::string html =
-      "<section><h2>Can these figures be believed?</h2><div class=\"scroll\"><table><thead><tr>"
+      "<section><h2>Can these figures be believed?</h2><table class=\"checks\"><thead><tr>"
       "<th scope=\"col\">Check</th><th scope=\"col\">Measured</th><th scope=\"col\">Wanted</th>"
       "<th scope=\"col\">Result</th></tr></thead><tbody>";
   for (const Check& check : verdict.checks) {
@@ -245,7 +245,7 @@ std::string GeneratorSection(const RunRecord& record, const Verdict& verdict) {
         EscapeHtml(check.name), EscapeHtml(check.measured), EscapeHtml(check.wanted), Lower(name),
         name);
   }
-  html += "</tbody></table></div>";
+  html += "</tbody></table>";
   const std::uint64_t sent = record.totals.ledger.sent;
   html += fmt::format(
       "<p class=\"soft\">The generator used {} of CPU time per message sent and "

@@ -60,6 +60,9 @@ svg text{fill:var(--soft)}
 details{margin-top:10px}
 summary{cursor:pointer;color:var(--s0);font-size:.9rem}
 @media (max-width:640px){.wide{display:none}.narrow{display:block}.pairs{grid-template-columns:1fr}
+.checks thead{display:none}.checks tr{display:block;border-bottom:1px solid var(--line);padding:6px 0}
+.checks tr:last-child{border-bottom:0}.checks th,.checks td{display:block;border:0;padding:1px 0}.checks th{font-weight:600}
+.checks td:nth-child(3)::before{content:"wanted: "}.key span{white-space:normal}
 section{padding:12px;border-radius:8px}main{padding:14px 10px 32px}th,td{padding-right:8px}}
 @media print{:root{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--s0:#1d5fd0;--s1:#c2570c;--s2:#0f7f6c;--s3:#7c8797;
 --good:#12733c;--warn:#8f5a00;--bad:#b3261e;--band:#b3261e22}section,.tile{break-inside:avoid}main{max-width:none;padding:0}

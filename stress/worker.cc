@@ -28,6 +28,12 @@ constexpr std::uint32_t kEpollEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
 
 std::int64_t SteadyNs() { return SystemClock().SteadyNs(); }
 
+// The next time to look for a stop: on a grid, so that turns in between need not arm the timer
+// anew.
+std::int64_t NextLookNs(std::int64_t now_ns) {
+  return (now_ns / kLongestWaitNs + 1) * kLongestWaitNs;
+}
+
 std::int64_t ThreadCpuNs() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -164,7 +170,7 @@ void Worker::ConnectAll() {
     const bool in_time = now_ns < limit_ns && control_->stop_ns.load() == 0;
     if (in_time) OpenMore(now_ns);
     if (!in_time || (opening_count_ == 0 && next_slot_ == 2 * pairs_.size())) break;
-    Turn(now_ns + kLongestWaitNs);
+    Turn(NextLookNs(now_ns));
   }
   const char* const why = control_->stop_ns.load() == 0 ? "no time was left to connect" : nullptr;
   for (std::size_t slot = 0; slot < 2 * pairs_.size(); ++slot) {
@@ -240,7 +246,7 @@ void Worker::Load() {
     if (now_ns >= start_ns_ + end_ns_ && NextDueNs() >= end_ns_) break;
     const std::int64_t boundary_ns =
         std::min(static_cast<std::int64_t>(intervals_put_ + 1) * kIntervalNs, end_ns_);
-    Turn(std::min({start_ns_ + NextDueNs(), start_ns_ + boundary_ns, now_ns + kLongestWaitNs}));
+    Turn(std::min({start_ns_ + NextDueNs(), start_ns_ + boundary_ns, NextLookNs(now_ns)}));
     now_ns = SteadyNs();
   }
   CloseIntervals(now_ns);  // The last one waited for the messages that were sent late.
@@ -345,7 +351,7 @@ void Worker::Drain() {
   while (true) {
     const std::int64_t now_ns = SteadyNs();
     if (now_ns >= limit_ns || Drained(now_ns)) break;
-    Turn(std::min(limit_ns, now_ns + kLongestWaitNs));
+    Turn(std::min(limit_ns, NextLookNs(now_ns)));
   }
   EndDrain();
 }
@@ -377,13 +383,20 @@ void Worker::EndDrain() {
   PutInterval();
 }
 
+// A timer that is armed for the time asked for has not fired yet where that time is still to come.
+void Worker::ArmTimer(std::int64_t wake_ns) {
+  if (wake_ns == armed_ns_) return;
+  itimerspec when{};
+  when.it_value.tv_sec = wake_ns / 1'000'000'000;
+  when.it_value.tv_nsec = wake_ns % 1'000'000'000;
+  ATALAYA_CHECK(timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) == 0);
+  armed_ns_ = wake_ns;
+}
+
 void Worker::Turn(std::int64_t wake_ns) {
   int timeout_ms = 0;
   if (wake_ns > SteadyNs()) {
-    itimerspec when{};
-    when.it_value.tv_sec = wake_ns / 1'000'000'000;
-    when.it_value.tv_nsec = wake_ns % 1'000'000'000;
-    ATALAYA_CHECK(timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) == 0);
+    ArmTimer(wake_ns);
     timeout_ms = -1;
   }
   epoll_event events[kEventsPerTurn];

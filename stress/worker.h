@@ -66,6 +66,7 @@ class Worker : private PacketSink {
   bool Drained(std::int64_t now_ns) const;
   void EndDrain();
 
+  void ArmTimer(std::int64_t wake_ns);
   void Turn(std::int64_t wake_ns);  // Waits for events until `wake_ns` (steady), handles them.
   void Book(std::size_t slot);
   Connection& At(std::size_t slot);
@@ -98,6 +99,7 @@ class Worker : private PacketSink {
   std::size_t cursor_pair_ = 0;     // The next message to become due: of this pair ...
   std::uint64_t cursor_round_ = 0;  // ... with this sequence.
   std::vector<std::size_t> dirty_;  // Pairs with due messages to send.
+  std::int64_t armed_ns_ = 0;       // What timer_ is set to.
   std::size_t intervals_put_ = 0;
   std::int64_t interval_start_cpu_ns_ = 0;
   std::int64_t last_arrival_ns_ = 0;
