@@ -86,6 +86,7 @@ Result<Evaluated> ReduceGroups(Evaluator& evaluator, const Aggregate& aggregate,
       out.values[step] = Reduce(aggregate.op, values, parameter.empty() ? 0 : parameter[step]);
     }
     out.labels = std::move(group.labels);
+    out.drop_name = series[group.members.front()].drop_name;
     result.series.push_back(std::move(out));
   }
   return result;
@@ -167,7 +168,8 @@ Result<Evaluated> CountValues(Evaluator& evaluator, const Aggregate& aggregate, 
       const auto [it, fresh] = index.emplace(labels, result.series.size());
       if (fresh) {
         if (Status good = evaluator.Charge(grid.steps); !good) return Forward(good.error());
-        result.series.push_back({labels, std::vector<double>(grid.steps, Absent())});
+        result.series.push_back(
+            {labels, std::vector<double>(grid.steps, Absent()), series.drop_name});
       }
       double& count = result.series[it->second].values[step];
       count = IsAbsent(count) ? 1 : count + 1;

@@ -63,7 +63,7 @@ Result<Evaluated> ScalarScalar(const Binary& binary, Evaluated lhs, const Evalua
 }
 
 // `swapped`: the scalar stands on the left. A comparison always leaves the vector's value.
-Result<Evaluated> VectorScalar(const Binary& binary, Evaluated vector,
+Result<Evaluated> VectorScalar(Evaluator& evaluator, const Binary& binary, Evaluated vector,
                                const std::vector<double>& scalar, bool swapped) {
   for (StepSeries& series : vector.series) {
     for (std::size_t i = 0; i < scalar.size(); ++i) {
@@ -72,13 +72,15 @@ Result<Evaluated> VectorScalar(const Binary& binary, Evaluated vector,
       value =
           swapped ? Apply(binary, scalar[i], value, value) : Apply(binary, value, scalar[i], value);
     }
-    if (DropsName(binary)) series.labels.Remove(telemetry::kMetricName);
+    if (DropsName(binary)) evaluator.DropName(&series);
   }
   if (!DropsName(binary)) {
     DropEmpty(&vector.series);
     return vector;
   }
-  if (Status merged = MergeEqualLabels(&vector.series); !merged) return Forward(merged.error());
+  if (Status merged = evaluator.MergeAfterDrop(&vector.series); !merged) {
+    return Forward(merged.error());
+  }
   return vector;
 }
 
@@ -105,7 +107,9 @@ class VectorMatch {
     for (const Group& group : groups_) {
       if (Status good = JoinGroup(group, &result.series); !good) return Forward(good.error());
     }
-    if (Status good = MergeEqualLabels(&result.series); !good) return Forward(good.error());
+    if (Status good = evaluator_.MergeAfterDrop(&result.series); !good) {
+      return Forward(good.error());
+    }
     return result;
   }
 
@@ -245,6 +249,7 @@ class VectorMatch {
     }
     if (!any) return;
     series.labels = std::move(labels);
+    series.drop_name = many.drop_name;
     out->push_back(std::move(series));
   }
 
@@ -297,8 +302,8 @@ Result<Evaluated> EvalBinary(Evaluator& evaluator, const Binary& binary, const G
   const bool left_scalar = lhs->type == ValueType::kScalar;
   const bool right_scalar = rhs->type == ValueType::kScalar;
   if (left_scalar && right_scalar) return ScalarScalar(binary, std::move(*lhs), *rhs);
-  if (right_scalar) return VectorScalar(binary, std::move(*lhs), rhs->scalar, false);
-  if (left_scalar) return VectorScalar(binary, std::move(*rhs), lhs->scalar, true);
+  if (right_scalar) return VectorScalar(evaluator, binary, std::move(*lhs), rhs->scalar, false);
+  if (left_scalar) return VectorScalar(evaluator, binary, std::move(*rhs), lhs->scalar, true);
   if (IsSetOp(binary.op)) return EvalSetOp(binary, std::move(*lhs), std::move(*rhs), grid);
   return VectorMatch(evaluator, binary, grid, std::move(*lhs), std::move(*rhs)).Run();
 }

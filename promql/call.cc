@@ -85,11 +85,13 @@ Result<Evaluated> CallWindow(Evaluator& evaluator, const Call& call, const Grid&
                                    QuotedText(name)),
                        call.args[0]->place);
     }
-    if (!function.keeps_name) series.labels.Remove(telemetry::kMetricName);
-    result.series.push_back({std::move(series.labels), std::move(*values)});
+    result.series.push_back({std::move(series.labels), std::move(*values), false});
+    if (!function.keeps_name) evaluator.DropName(&result.series.back());
   }
   if (!function.keeps_name) {
-    if (Status merged = MergeEqualLabels(&result.series); !merged) return Forward(merged.error());
+    if (Status merged = evaluator.MergeAfterDrop(&result.series); !merged) {
+      return Forward(merged.error());
+    }
   }
   return result;
 }
@@ -124,8 +126,10 @@ Result<Evaluated> CallElement(Evaluator& evaluator, const Call& call, const Grid
       if (!IsAbsent(value)) value = function.element(value, at_step.data());
     }
   }
-  for (StepSeries& series : operand->series) series.labels.Remove(telemetry::kMetricName);
-  if (Status merged = MergeEqualLabels(&operand->series); !merged) return Forward(merged.error());
+  for (StepSeries& series : operand->series) evaluator.DropName(&series);
+  if (Status merged = evaluator.MergeAfterDrop(&operand->series); !merged) {
+    return Forward(merged.error());
+  }
   DropEmpty(&operand->series);
   return operand;
 }

@@ -35,7 +35,7 @@ void SortByLabels(std::vector<SeriesSamples>* matrix) {
 std::vector<SeriesSamples> MatrixValue(Evaluated evaluated, const Grid& grid) {
   std::vector<SeriesSamples> matrix;
   if (evaluated.type == ValueType::kScalar) {
-    evaluated.series.push_back({{}, std::move(evaluated.scalar)});
+    evaluated.series.push_back({{}, std::move(evaluated.scalar), false});
   }
   for (StepSeries& series : evaluated.series) {
     SeriesSamples one;
@@ -67,6 +67,7 @@ Result<QueryResult> Engine::EvaluateInstant(const ExprPtr& expr, std::int64_t ti
   }
   Result<Evaluated> evaluated = evaluator.Eval(*expr, grid);
   if (!evaluated) return Forward(evaluated.error());
+  if (Status good = evaluator.DropDelayedNames(&*evaluated); !good) return Forward(good.error());
   return Finish(evaluator, InstantValue(std::move(*evaluated), time_ms));
 }
 
@@ -87,6 +88,7 @@ Result<QueryResult> Engine::EvaluateRange(const ExprPtr& expr, std::int64_t from
   if (Status good = evaluator.Charge(grid.steps); !good) return Forward(good.error());
   Result<Evaluated> evaluated = evaluator.Eval(*expr, grid);
   if (!evaluated) return Forward(evaluated.error());
+  if (Status good = evaluator.DropDelayedNames(&*evaluated); !good) return Forward(good.error());
   return Finish(evaluator, MatrixValue(std::move(*evaluated), grid));
 }
 

@@ -20,7 +20,11 @@ struct EngineOptions {
   std::uint64_t max_samples = 50'000'000;  // Samples that one query may read or make, all nodes.
   std::uint64_t max_series = 200'000;      // Series in any one vector.
   std::chrono::milliseconds timeout{120'000};  // Of one query.
-  const Clock* clock = &SystemClock();         // For the timeout.
+  // Prometheus's experimental feature of that name, with which its own test files are written: a
+  // name that an operation drops stays until the end, so that label_replace and by (__name__) see
+  // it.
+  bool delayed_name_removal = false;
+  const Clock* clock = &SystemClock();  // For the timeout.
 };
 
 // What a query yields: a scalar, a string, an instant vector or a matrix.

@@ -170,12 +170,12 @@ Result<Evaluated> Evaluator::EvalUnary(const Unary& unary, const Grid& grid) {
   if (!operand || !unary.negate) return operand;
   for (double& value : operand->scalar) value = -value;
   for (StepSeries& series : operand->series) {
-    series.labels.Remove(telemetry::kMetricName);
+    DropName(&series);
     for (double& value : series.values) {
       if (!IsAbsent(value)) value = -value;
     }
   }
-  if (Status merged = MergeEqualLabels(&operand->series); !merged) return Forward(merged.error());
+  if (Status merged = MergeAfterDrop(&operand->series); !merged) return Forward(merged.error());
   return operand;
 }
 
@@ -213,6 +213,7 @@ Result<std::vector<SeriesSamples>> Evaluator::EvalSubquery(const Subquery& subqu
     if (Status good = Charge(inner.steps); !good) return Forward(good.error());
     SeriesSamples one;
     one.labels = std::move(series.labels);
+    if (series.drop_name) one.labels.Remove(telemetry::kMetricName);
     for (std::size_t i = 0; i < inner.steps; ++i) {
       if (!IsAbsent(series.values[i])) one.samples.push_back({inner.At(i), series.values[i]});
     }
@@ -256,6 +257,26 @@ Status Evaluator::CheckSeries(std::size_t series) const {
   return Fail(ErrorCode::kLimit,
               "the query makes a vector of more series than max_series ({}); select fewer series",
               options_.max_series);
+}
+
+void Evaluator::DropName(StepSeries* series) const {
+  if (options_.delayed_name_removal) {
+    series->drop_name = true;
+  } else {
+    series->labels.Remove(telemetry::kMetricName);
+  }
+}
+
+Status Evaluator::MergeAfterDrop(std::vector<StepSeries>* series) const {
+  return options_.delayed_name_removal ? Status() : MergeEqualLabels(series);
+}
+
+Status Evaluator::DropDelayedNames(Evaluated* result) const {
+  if (!options_.delayed_name_removal) return {};
+  for (StepSeries& series : result->series) {
+    if (series.drop_name) series.labels.Remove(telemetry::kMetricName);
+  }
+  return MergeEqualLabels(&result->series);
 }
 
 void Evaluator::Warn(std::string_view message, Place place) {

@@ -33,6 +33,7 @@ struct Grid {
 struct StepSeries {
   telemetry::Labels labels;
   std::vector<double> values;
+  bool drop_name = false;  // At the end, with delayed_name_removal.
 };
 
 // What a node yields over a grid. Each operation works on whole columns, so that labels are matched
@@ -74,6 +75,13 @@ class Evaluator {
   // Counts work that makes no samples; kTimeout when time is up or the query was cancelled.
   Status Work(std::uint64_t steps);
   Status CheckSeries(std::size_t series) const;
+
+  // Takes the metric's name off a result, now or, with delayed_name_removal, at the end.
+  void DropName(StepSeries* series) const;
+  // After names were dropped: MergeEqualLabels, unless they still stand.
+  Status MergeAfterDrop(std::vector<StepSeries>* series) const;
+  // Drops the names that still stand, from the query's result.
+  Status DropDelayedNames(Evaluated* result) const;
 
   void Warn(std::string_view message, Place place);
   void Inform(std::string_view message, Place place);

@@ -39,7 +39,7 @@ std::optional<double> ReadBound(std::string_view text) {
 std::vector<Histogram> Gather(Evaluator& evaluator, const Evaluated& operand, Place place) {
   static const std::vector<std::string> kBy = {std::string(kBucketLabel)};
   std::vector<Histogram> histograms;
-  std::unordered_map<std::string, std::size_t> index;
+  std::unordered_map<Labels, std::size_t> index;
   for (std::size_t i = 0; i < operand.series.size(); ++i) {
     const Labels& labels = operand.series[i].labels;
     const std::string_view le = labels.Get(kBucketLabel);
@@ -52,8 +52,10 @@ std::vector<Histogram> Gather(Evaluator& evaluator, const Evaluated& operand, Pl
       evaluator.Warn(text, place);
       continue;
     }
-    // The name does not tell histograms apart in the result, but two names are two histograms.
-    const auto [it, fresh] = index.emplace(MatchKey(labels, false, kBy), histograms.size());
+    // Two names are two histograms, although the result does not name them.
+    Labels one = labels;
+    one.Remove(kBucketLabel);
+    const auto [it, fresh] = index.emplace(std::move(one), histograms.size());
     if (fresh) histograms.push_back({MatchLabels(labels, false, kBy), name, {}});
     histograms[it->second].series.emplace_back(*bound, i);
   }
@@ -172,14 +174,16 @@ Result<Evaluated> ForEachHistogram(Evaluator& evaluator, const Evaluated& operan
     if (Status good = evaluator.Work(grid.steps * histogram.series.size()); !good) {
       return Forward(good.error());
     }
-    StepSeries out{std::move(histogram.labels), std::vector<double>(grid.steps, Absent())};
+    StepSeries out{std::move(histogram.labels), std::vector<double>(grid.steps, Absent()), false};
     for (std::size_t step = 0; step < grid.steps; ++step) {
       std::vector<Bucket> buckets = BucketsAt(histogram, operand, step);
       if (!buckets.empty()) out.values[step] = compute(std::move(buckets), step, histogram.name);
     }
     result.series.push_back(std::move(out));
   }
-  if (Status merged = MergeEqualLabels(&result.series); !merged) return Forward(merged.error());
+  if (Status merged = evaluator.MergeAfterDrop(&result.series); !merged) {
+    return Forward(merged.error());
+  }
   DropEmpty(&result.series);
   return result;
 }

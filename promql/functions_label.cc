@@ -37,6 +37,7 @@ Result<Evaluated> LabelReplace(Evaluator& evaluator, const Call& call, const Gri
   for (StepSeries& series : operand->series) {
     if (!regex->Expand(series.labels.Get(source), replacement, &expanded)) continue;
     series.labels.Set(target, expanded);
+    if (target == telemetry::kMetricName) series.drop_name = false;
   }
   if (Status merged = MergeEqualLabels(&operand->series); !merged) return Forward(merged.error());
   return operand;
@@ -64,6 +65,7 @@ Result<Evaluated> LabelJoin(Evaluator& evaluator, const Call& call, const Grid& 
       joined += series.labels.Get(sources[i]);
     }
     series.labels.Set(target, joined);
+    if (target == telemetry::kMetricName) series.drop_name = false;
   }
   if (Status merged = MergeEqualLabels(&operand->series); !merged) return Forward(merged.error());
   return operand;

@@ -73,7 +73,7 @@ Result<Evaluated> SampleTimes(Evaluator& evaluator, const Selector& selector, co
   Evaluated result;
   for (telemetry::SeriesSamples& one : *raw) {
     if (Status good = evaluator.Charge(grid.steps); !good) return Forward(good.error());
-    StepSeries series{std::move(one.labels), std::vector<double>(grid.steps, Absent())};
+    StepSeries series{std::move(one.labels), std::vector<double>(grid.steps, Absent()), false};
     SampleCursor cursor(one.samples);
     for (std::size_t i = 0; i < grid.steps; ++i) {
       const auto window =
@@ -94,13 +94,15 @@ Result<Evaluated> Timestamp(Evaluator& evaluator, const Call& call, const Grid& 
                                  : evaluator.Eval(arg, grid);
   if (!result) return result;
   for (StepSeries& series : result->series) {
-    series.labels.Remove(telemetry::kMetricName);
+    evaluator.DropName(&series);
     if (arg.kind == Expr::Kind::kSelector) continue;
     for (std::size_t i = 0; i < grid.steps; ++i) {
       if (!IsAbsent(series.values[i])) series.values[i] = static_cast<double>(grid.At(i)) / 1000;
     }
   }
-  if (Status merged = MergeEqualLabels(&result->series); !merged) return Forward(merged.error());
+  if (Status merged = evaluator.MergeAfterDrop(&result->series); !merged) {
+    return Forward(merged.error());
+  }
   return result;
 }
 

@@ -37,7 +37,7 @@ Labels LabelsOfAbsent(const Expr& arg) {
 // 1 at the steps that are not `present`.
 Evaluated AbsentAt(const Expr& arg, const std::vector<bool>& present) {
   Evaluated result;
-  StepSeries series{LabelsOfAbsent(arg), {}};
+  StepSeries series{LabelsOfAbsent(arg), {}, false};
   for (const bool there : present) series.values.push_back(there ? Absent() : 1);
   result.series.push_back(std::move(series));
   DropEmpty(&result.series);
@@ -99,7 +99,7 @@ Result<Evaluated> Vector(Evaluator& evaluator, const Call& call, const Grid& gri
   Result<std::vector<double>> values = evaluator.EvalScalar(*call.args[0], grid);
   if (!values) return Forward(values.error());
   Evaluated result;
-  result.series.push_back({{}, std::move(*values)});
+  result.series.push_back({{}, std::move(*values), false});
   return result;
 }
 

@@ -15,7 +15,9 @@ Result<std::vector<telemetry::SeriesSamples>> MemorySource::Select(
   const std::vector<CompiledMatcher> matchers(request.matchers.begin(), request.matchers.end());
   std::vector<telemetry::SeriesSamples> found;
   std::uint64_t samples = 0;
-  for (const auto& [labels, values] : series_) {
+  for (const auto& entry : series_) {
+    const telemetry::Labels& labels = entry.first;
+    const std::map<std::int64_t, double>& values = entry.second;
     const bool matches =
         std::all_of(matchers.begin(), matchers.end(),
                     [&](const CompiledMatcher& matcher) { return matcher.Matches(labels); });

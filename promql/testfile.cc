@@ -199,7 +199,7 @@ class TestFile {
   std::size_t next_ = 0;
   int at_ = 0;  // The line being read, from 1: for errors.
   TestStorage storage_;
-  const Engine engine_{storage_};
+  const Engine engine_{storage_, {.delayed_name_removal = true}};
   TestFileReport report_;
 };
 

@@ -111,6 +111,18 @@ TEST(PromqlEngine, EndsAQueryThatIsCancelledOrOutOfTime) {
   EXPECT_NE(late.error().message.find("timeout (1500 ms)"), std::string::npos);
 }
 
+TEST(PromqlEngine, DropsNamesAtOnceUnlessToldOtherwise) {
+  MemorySource source;
+  for (const std::string name : {"a_total", "b_total"}) {
+    const Labels labels(std::vector<Labels::Pair>{{"__name__", name}, {"env", "x"}});
+    source.Add(labels, {0, 1});
+    source.Add(labels, {kMinuteMs, 61});
+  }
+  const ExprPtr expr = *Parse("sum by (env) (rate({env='x'}[5m]))");
+  EXPECT_EQ(CodeOf(Engine(source).EvaluateInstant(expr, kMinuteMs)), ErrorCode::kInvalid);
+  EXPECT_TRUE(Engine(source, {.delayed_name_removal = true}).EvaluateInstant(expr, kMinuteMs));
+}
+
 TEST(PromqlEngine, HandsOnWhatTheSourceFailsWith) {
   class BrokenSource : public telemetry::SeriesSource {
     Result<std::vector<SeriesSamples>> Select(const telemetry::SelectRequest&) const override {
