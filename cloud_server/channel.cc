@@ -7,52 +7,53 @@
 namespace atalaya::cloud_server {
 
 struct Batch::Record {
-  std::uint32_t bytes;  // Of what follows: wire, or topic, properties and payload.
+  std::uint32_t
+      bytes;  // Of what follows: topic, properties and payload, or the packets of a burst.
+  std::uint32_t packets;        // Of a burst; 0: one publish.
+  std::uint64_t payload_bytes;  // Of a burst.
   std::uint32_t property_bytes;
   std::uint16_t topic_offset;
   std::uint16_t topic_bytes;
   std::uint8_t qos;
   bool retain;
-  bool is_wire;
   bool is_shared;  // What follows is an index into shared_.
 };
+
+void Batch::Add(const Burst& burst) {
+  Record record{};
+  record.bytes = static_cast<std::uint32_t>(burst.wire.size());
+  record.packets = burst.packets;
+  record.payload_bytes = burst.payload_bytes;
+  record.topic_offset = static_cast<std::uint16_t>(burst.topic.data() - burst.wire.data());
+  record.topic_bytes = static_cast<std::uint16_t>(burst.topic.size());
+  Append(&record, sizeof record);
+  Append(burst.wire.data(), burst.wire.size());
+}
 
 void Batch::Add(Publication* publication) {
   const mqtt::Publish& packet = publication->packet;
   Record record{};
   record.qos = static_cast<std::uint8_t>(packet.qos);
   record.retain = packet.retain;
-  const auto append = [this](const void* data, std::size_t size) {
-    bytes_.append(static_cast<const char*>(data), size);
-  };
   if (publication->shared || packet.payload.size() >= kShareBytes) {
     const std::size_t index = shared_.size();
     shared_.push_back(publication->Shared());
     shared_bytes_ += packet.payload.size();
     record.is_shared = true;
     record.bytes = sizeof index;
-    append(&record, sizeof record);
-    append(&index, sizeof index);
-    return;
-  }
-  record.topic_bytes = static_cast<std::uint16_t>(packet.topic.size());
-  if (!publication->wire.empty()) {
-    record.is_wire = true;
-    record.bytes = static_cast<std::uint32_t>(publication->wire.size());
-    record.topic_offset = static_cast<std::uint16_t>(publication->wire.size() -
-                                                     packet.payload.size() - packet.topic.size());
-    append(&record, sizeof record);
-    append(publication->wire.data(), publication->wire.size());
+    Append(&record, sizeof record);
+    Append(&index, sizeof index);
     return;
   }
   const std::string_view properties = packet.properties.wire();
+  record.topic_bytes = static_cast<std::uint16_t>(packet.topic.size());
   record.property_bytes = static_cast<std::uint32_t>(properties.size());
   record.bytes =
       static_cast<std::uint32_t>(packet.topic.size() + properties.size() + packet.payload.size());
-  append(&record, sizeof record);
-  append(packet.topic.data(), packet.topic.size());
-  append(properties.data(), properties.size());
-  append(packet.payload.data(), packet.payload.size());
+  Append(&record, sizeof record);
+  Append(packet.topic.data(), packet.topic.size());
+  Append(properties.data(), properties.size());
+  Append(packet.payload.data(), packet.payload.size());
 }
 
 void Batch::Clear() {
@@ -61,12 +62,19 @@ void Batch::Clear() {
   shared_bytes_ = 0;
 }
 
-std::size_t Batch::ReadAt(std::size_t at, Publication* publication) const {
+std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst) const {
   Record record;
   std::memcpy(&record, bytes_.data() + at, sizeof record);
   at += sizeof record;
   const std::string_view body(bytes_.data() + at, record.bytes);
   mqtt::Publish& packet = publication->packet;
+  if (record.packets > 0) {
+    burst->topic = body.substr(record.topic_offset, record.topic_bytes);
+    burst->wire = body;
+    burst->packets = record.packets;
+    burst->payload_bytes = record.payload_bytes;
+    return at + body.size();
+  }
   if (record.is_shared) {
     std::size_t index = 0;
     std::memcpy(&index, body.data(), sizeof index);
@@ -75,11 +83,9 @@ std::size_t Batch::ReadAt(std::size_t at, Publication* publication) const {
     packet.payload = publication->shared->payload();
     packet.properties = publication->shared->properties();
   } else {
-    packet.topic = body.substr(record.topic_offset, record.topic_bytes);
-    const std::size_t after_topic = std::size_t{record.topic_offset} + record.topic_bytes;
-    packet.properties = mqtt::Properties(body.substr(after_topic, record.property_bytes));
-    packet.payload = body.substr(after_topic + record.property_bytes);
-    if (record.is_wire) publication->wire = body;
+    packet.topic = body.substr(0, record.topic_bytes);
+    packet.properties = mqtt::Properties(body.substr(record.topic_bytes, record.property_bytes));
+    packet.payload = body.substr(std::size_t{record.topic_bytes} + record.property_bytes);
   }
   packet.qos = static_cast<mqtt::Qos>(record.qos);
   packet.retain = record.retain;

@@ -15,8 +15,6 @@ namespace atalaya::cloud_server {
 // A publish on its way through the server; the views live as long as the call it is handed to.
 struct Publication {
   mqtt::Publish packet;
-  // The packet as a 3.1.1 client would get it at QoS 0 and not retained, where it is at hand.
-  std::string_view wire;
   const void* from = nullptr;  // The publisher's session, for subscriptions with no_local.
   MessagePtr shared;           // Made by the first that needs the publish to stay.
 
@@ -26,28 +24,48 @@ struct Publication {
   }
 };
 
+// Consecutive publishes of one client to one topic, at QoS 0 and not retained, as they came: whole
+// packets of 3.1.1, one behind the other, which most subscribers get byte for byte. A burst is so
+// routed once and copied once for each subscriber.
+struct Burst {
+  std::string_view topic;  // Within the first packet of `wire`.
+  std::string_view wire;
+  std::uint32_t packets = 0;
+  std::uint64_t payload_bytes = 0;
+  const void* from = nullptr;  // As in Publication.
+};
+
 // Publishes on their way from one loop to another, gathered during a turn. Small ones are copied,
 // large ones share their body.
 class Batch {
  public:
   void Add(Publication* publication);
+  void Add(const Burst& burst);
   std::size_t bytes() const { return bytes_.size() + shared_bytes_; }
   bool empty() const { return bytes_.empty(); }
   void Clear();
 
-  // Calls visit(Publication&) for each, in order.
+  // Calls visit(Publication&) or visit(const Burst&) for each, in order.
   template <typename Visit>
-  void ForEach(const Visit& visit) {
+  void ForEach(const Visit& visit) const {
     for (std::size_t at = 0; at < bytes_.size();) {
       Publication publication;
-      at = ReadAt(at, &publication);
-      visit(publication);
+      Burst burst;
+      at = ReadAt(at, &publication, &burst);
+      if (burst.packets > 0) {
+        visit(burst);
+      } else {
+        visit(publication);
+      }
     }
   }
 
  private:
   struct Record;
-  std::size_t ReadAt(std::size_t at, Publication* publication) const;
+  std::size_t ReadAt(std::size_t at, Publication* publication, Burst* burst) const;
+  void Append(const void* data, std::size_t size) {
+    bytes_.append(static_cast<const char*>(data), size);
+  }
 
   std::string bytes_;
   std::vector<MessagePtr> shared_;

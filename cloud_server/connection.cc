@@ -88,7 +88,11 @@ std::size_t Connection::Process(std::string_view bytes) {
       break;
     }
     if (frame->size == 0) break;
-    HandleFrame(*frame, bytes.substr(at, frame->size));
+    if (const std::size_t taken = TakeBurst(bytes.substr(at), *frame); taken > 0) {
+      at += taken;
+      continue;
+    }
+    HandleFrame(*frame);
     if (hand_off_to_ >= 0) break;
     at += frame->size;
   }
@@ -141,10 +145,6 @@ void Connection::SendAtMostOnce(Publication* publication, bool retain,
   loop_->stats().Add(Stat::kPublishDeliveredBytes,
                      static_cast<std::int64_t>(packet.payload.size()));
   const bool shared = packet.payload.size() >= kShareBytes;
-  if (!retain && !shared && !publication->wire.empty()) {
-    tail->append(publication->wire);
-    return;
-  }
   mqtt::Publish copy = packet;
   copy.packet_id = 0;
   copy.qos = mqtt::Qos::k0;
@@ -153,6 +153,19 @@ void Connection::SendAtMostOnce(Publication* publication, bool retain,
   if (!shared) return mqtt::EncodePublish(copy, version_, tail);
   mqtt::EncodePublishHeader(copy, version_, tail);
   output_.AppendPayload(publication->Shared());
+}
+
+void Connection::SendBurst(const Burst& burst) {
+  telemetry::StatsLoop& stats = loop_->stats();
+  if (!HasRoom()) {
+    stats.Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer, burst.packets);
+    return;
+  }
+  stats.Add(Stat::kSentPublish, burst.packets);
+  stats.Add(Stat::kPublishesDeliveredQos0, burst.packets);
+  stats.Add(Stat::kPublishDeliveredBytes, static_cast<std::int64_t>(burst.payload_bytes));
+  output_.Append(burst.wire);
+  loop_->MarkDirty(this);
 }
 
 void Connection::SendDelivery(const Delivery& delivery) {

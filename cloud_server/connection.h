@@ -34,6 +34,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Sends at QoS 0; dropped and counted where the output is over its limit.
   void SendAtMostOnce(Publication* publication, bool retain,
                       const std::vector<std::uint32_t>& subscription_ids);
+  void SendBurst(const Burst& burst);  // The same for all its packets at once.
   void SendDelivery(const Delivery& delivery);
   bool HasRoom() const;  // For further deliveries.
 
@@ -65,10 +66,11 @@ class Connection : public IoHandler, public TimerWheel::Entry {
  private:
   void Receive();
   std::size_t Process(std::string_view bytes);  // Returns how many were consumed.
-  void HandleFrame(const mqtt::Frame& frame, std::string_view wire);
+  std::size_t TakeBurst(std::string_view bytes, const mqtt::Frame& first);
+  void HandleFrame(const mqtt::Frame& frame);
   void HandleConnect(const mqtt::Frame& frame);
   void Accept(const mqtt::Connect& packet);
-  void HandlePublish(const mqtt::Frame& frame, std::string_view wire);
+  void HandlePublish(const mqtt::Frame& frame);
   void HandleAck(const mqtt::Frame& frame);
   void HandleOutgoingAck(const mqtt::Ack& packet);
   void HandleSubscribe(const mqtt::Frame& frame);

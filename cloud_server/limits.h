@@ -10,9 +10,9 @@ namespace atalaya::cloud_server {
 struct Limits {
   std::uint64_t max_connections = 100'000;
   std::uint64_t max_packet_bytes = 16u << 20;         // Fixed header included.
-  std::uint64_t session_queue_packets = 10'000;       // Waiting in one session.
+  std::uint64_t session_queue_packets = 100'000;      // Waiting in one session.
   std::uint64_t session_queue_bytes = 16u << 20;      // The same, in topic and payload bytes.
-  std::uint64_t in_flight = 100;                      // Unacknowledged to one session; 1 to 65,534.
+  std::uint64_t in_flight = 1000;                     // Unacknowledged to one session; 1 to 65,534.
   std::uint64_t connection_output_bytes = 8u << 20;   // Encoded and not yet taken by the kernel.
   std::uint64_t max_session_subscriptions = 100'000;  // Of one session.
   std::uint64_t max_sessions = 1'000'000;             // Connected or kept.

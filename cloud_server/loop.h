@@ -85,6 +85,8 @@ class Loop : public IoHandler {
 
   // Routes a publish that came from a client of this loop: retained, here, and to other loops.
   void Publish(Publication* publication);
+  void Publish(const Burst& burst);  // `burst.topic` is a valid topic name.
+  bool KnowsTopic(std::string_view topic) { return routes_.Knows(topic); }
 
   // Sends what waits in `session` as far as its client and the limits take it.
   void Pump(Session* session);
@@ -98,6 +100,7 @@ class Loop : public IoHandler {
 
  private:
   class Acceptor;
+  struct Arrival;
   struct IdHasher {
     using is_transparent = void;
     std::size_t operator()(std::string_view key) const { return HashBytes(key); }
@@ -115,6 +118,7 @@ class Loop : public IoHandler {
   void Detach(Connection* connection);
   void EndSession(Session* session, telemetry::Stat reason);
   void DeliverLocally(const Route& route, Publication* publication);
+  void DeliverLocally(const Route& route, const Burst& burst);
   void Deliver(Session* session, mqtt::Qos qos, bool retain,
                const std::vector<std::uint32_t>& subscription_ids, Publication* publication);
   void DrainInboxes();

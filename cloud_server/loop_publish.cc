@@ -38,6 +38,27 @@ void Loop::Publish(Publication* publication) {
   DeliverLocally(route, publication);
 }
 
+void Loop::Publish(const Burst& burst) {
+  const Route& route = routes_.Find(burst.topic);
+  if (route.local.empty() && route.remote.empty()) {
+    stats_->Add(Stat::kPublishesUnrouted, burst.packets);
+    return;
+  }
+  for (const std::uint16_t to : route.remote) {
+    Batch& batch = *outbound_[to].filling;
+    batch.Add(burst);
+    if (batch.bytes() >= kBatchBytes) SendBatch(to);
+  }
+  DeliverLocally(route, burst);
+}
+
+void Loop::DeliverLocally(const Route& route, const Burst& burst) {
+  for (const Target& target : route.local) {
+    if (target.no_local && target.session == burst.from) continue;
+    if (target.session->connection != nullptr) target.session->connection->SendBurst(burst);
+  }
+}
+
 void Loop::DeliverLocally(const Route& route, Publication* publication) {
   for (const Target& target : route.local) {
     if (target.no_local && target.session == publication->from) continue;
@@ -126,15 +147,24 @@ void Loop::OnIo(std::uint32_t) {
   DrainInboxes();
 }
 
+// What comes from another loop goes to the subscribers of this one only.
+struct Loop::Arrival {
+  Loop* loop;
+  void operator()(const Burst& burst) const {
+    loop->DeliverLocally(loop->routes_.Find(burst.topic), burst);
+  }
+  void operator()(Publication& publication) const {
+    loop->DeliverLocally(loop->routes_.Find(publication.packet.topic), &publication);
+  }
+};
+
 void Loop::DrainInboxes() {
   for (std::size_t from = 0; from < hub_->loops.size(); ++from) {
     if (from == index_) continue;
     Channel& channel = hub_->ChannelBetween(from, index_);
     std::unique_ptr<Batch> batch;
     while (channel.full.Pop(&batch)) {
-      batch->ForEach([this](Publication& publication) {
-        DeliverLocally(routes_.Find(publication.packet.topic), &publication);
-      });
+      batch->ForEach(Arrival{this});
       batch->Clear();
       bool ignored = false;
       if (!channel.empty.Push(batch, &ignored)) batch.reset();

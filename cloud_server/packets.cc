@@ -5,15 +5,55 @@
 #include "cloud_server/connection.h"
 #include "cloud_server/loop.h"
 #include "mqtt/encode.h"
+#include "mqtt/topic.h"
 
 namespace atalaya::cloud_server {
 
 using mqtt::PacketType;
 using telemetry::Stat;
 
-void Connection::HandleFrame(const mqtt::Frame& frame, std::string_view wire) {
+// Takes `first`, and the packets of the same kind and topic behind it, as one burst. 0 where
+// `first` is no plain publish at QoS 0, or a broken one: then it is handled as any other packet.
+std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& first) {
+  if (first.type != PacketType::kPublish || first.flags != 0 || session == nullptr) return 0;
+  const std::string_view body = first.body;
+  if (body.size() < 2 || body.size() >= kShareBytes) return 0;
+  const std::size_t head = 2 + (static_cast<std::size_t>(static_cast<std::uint8_t>(body[0])) << 8 |
+                                static_cast<std::uint8_t>(body[1]));
+  if (body.size() < head) return 0;
+  const std::string_view length_and_topic = body.substr(0, head);
+  Burst burst;
+  burst.topic = length_and_topic.substr(2);
+  burst.from = session;
+  // A topic that was routed before has been found valid before.
+  if (!loop_->KnowsTopic(burst.topic) &&
+      !(mqtt::IsValidTopicName(burst.topic) && mqtt::IsValidUtf8(burst.topic))) {
+    return 0;
+  }
+  const std::size_t limit = loop_->limits().max_packet_bytes;
+  std::size_t size = first.size;
+  burst.packets = 1;
+  burst.payload_bytes = body.size() - head;
+  while (true) {
+    const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(bytes.substr(size), limit);
+    if (!frame || frame->size == 0 || bytes[size] != bytes[0]) break;
+    if (frame->body.size() >= kShareBytes || !frame->body.starts_with(length_and_topic)) break;
+    size += frame->size;
+    ++burst.packets;
+    burst.payload_bytes += frame->body.size() - head;
+  }
+  burst.wire = bytes.substr(0, size);
+  telemetry::StatsLoop& stats = loop_->stats();
+  stats.Add(Stat::kReceivedPublish, burst.packets);
+  stats.Add(Stat::kPublishesReceivedQos0, burst.packets);
+  stats.Add(Stat::kPublishReceivedBytes, static_cast<std::int64_t>(burst.payload_bytes));
+  loop_->Publish(burst);
+  return size;
+}
+
+void Connection::HandleFrame(const mqtt::Frame& frame) {
   loop_->stats().Add(telemetry::PacketsReceived(static_cast<unsigned>(frame.type)));
-  if (frame.type == PacketType::kPublish && session != nullptr) return HandlePublish(frame, wire);
+  if (frame.type == PacketType::kPublish && session != nullptr) return HandlePublish(frame);
   if ((session == nullptr) != (frame.type == PacketType::kConnect)) return RejectUnexpected();
   switch (frame.type) {
     case PacketType::kConnect:
@@ -89,7 +129,7 @@ void Connection::Accept(const mqtt::Connect& packet) {
   loop_->Pump(session);
 }
 
-void Connection::HandlePublish(const mqtt::Frame& frame, std::string_view wire) {
+void Connection::HandlePublish(const mqtt::Frame& frame) {
   const mqtt::Decoded<mqtt::Publish> packet = mqtt::DecodePublish(frame, version_);
   if (!packet) return Reject(packet.error());
   telemetry::StatsLoop& stats = loop_->stats();
@@ -98,7 +138,6 @@ void Connection::HandlePublish(const mqtt::Frame& frame, std::string_view wire) 
   Publication publication;
   publication.packet = *packet;
   publication.from = session;
-  if (frame.flags == 0) publication.wire = wire;
   if (packet->qos != mqtt::Qos::k2 || session->BeginIncoming(packet->packet_id)) {
     loop_->Publish(&publication);
   }

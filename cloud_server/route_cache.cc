@@ -17,11 +17,20 @@ void Join(const Subscriber& from, Target* into) {
 
 }  // namespace
 
+Route* RouteCache::Lookup(std::string_view topic) {
+  if (last_ != nullptr && last_->topic == topic) return last_;
+  const auto found = routes_.find(topic);
+  if (found == routes_.end()) return nullptr;
+  last_ = found->second.get();
+  return last_;
+}
+
+bool RouteCache::Knows(std::string_view topic) { return Lookup(topic) != nullptr; }
+
 const Route& RouteCache::Find(std::string_view topic) {
   if (index_->version() != view_.version) index_->Refresh(&view_);
-  const auto found = routes_.find(topic);
-  if (found != routes_.end()) {
-    Route* route = found->second.get();
+  Route* route = Lookup(topic);
+  if (route != nullptr) {
     if (route->version != view_.version) {
       if (IsSpoiled(*route)) Compute(route);
       route->version = view_.version;
@@ -29,12 +38,13 @@ const Route& RouteCache::Find(std::string_view topic) {
     return *route;
   }
   if (routes_.size() >= kMaxCachedRoutes) routes_.clear();
-  auto route = std::make_unique<Route>();
-  route->topic = topic;
-  route->version = view_.version;
-  Compute(route.get());
-  const std::string_view key = route->topic;
-  return *routes_.emplace(key, std::move(route)).first->second;
+  auto made = std::make_unique<Route>();
+  made->topic = topic;
+  made->version = view_.version;
+  Compute(made.get());
+  const std::string_view key = made->topic;
+  last_ = routes_.emplace(key, std::move(made)).first->second.get();
+  return *last_;
 }
 
 bool RouteCache::IsSpoiled(const Route& route) const {

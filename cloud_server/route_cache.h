@@ -41,17 +41,22 @@ class RouteCache {
   // The route stays until the next Find.
   const Route& Find(std::string_view topic);
 
+  // Whether the topic is cached, and so known to be valid.
+  bool Knows(std::string_view topic);
+
  private:
   struct Hasher {
     std::size_t operator()(std::string_view key) const { return HashBytes(key); }
   };
 
+  Route* Lookup(std::string_view topic);  // nullptr where it is not cached.
   bool IsSpoiled(const Route& route) const;
   void Compute(Route* route) const;
 
   const SubscriptionIndex* index_;
   std::uint16_t loop_;
   SubscriptionIndex::View view_;
+  Route* last_ = nullptr;  // Most publishes are to the topic of the one before.
   std::unordered_map<std::string_view, std::unique_ptr<Route>, Hasher>
       routes_;  // Keys: Route::topic.
 };

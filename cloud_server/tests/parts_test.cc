@@ -134,14 +134,31 @@ TEST(SpscRing, HandsOverInOrderBetweenTwoThreadsAndNeverMissesAWake) {
   producer.join();
 }
 
+// Writes down what a batch hands out.
+struct Recorder {
+  std::vector<std::string>* got;
+  void operator()(const Burst& burst) const {
+    got->push_back("burst " + std::string(burst.topic) + " " + std::to_string(burst.packets) + " " +
+                   std::to_string(burst.payload_bytes) + " " + std::to_string(burst.wire.size()));
+  }
+  void operator()(Publication& publication) const {
+    got->push_back(std::string(publication.packet.topic) + " " +
+                   std::to_string(publication.packet.payload.size()) + " qos" +
+                   std::to_string(static_cast<int>(publication.packet.qos)) +
+                   (publication.packet.retain ? " retain" : "") +
+                   (publication.shared ? " shared" : ""));
+  }
+};
+
 TEST(Batch, KeepsEachPublishWhole) {
   Batch batch;
-  std::string wire("\x30\x04\0\1t!", 6);
-  Publication small;
-  small.packet.topic = std::string_view(wire).substr(4, 1);
-  small.packet.payload = std::string_view(wire).substr(5);
-  small.wire = wire;
-  batch.Add(&small);
+  const std::string wire("\x30\x04\0\1t!\x30\x04\0\1t?", 12);
+  Burst burst;
+  burst.topic = std::string_view(wire).substr(4, 1);
+  burst.wire = wire;
+  burst.packets = 2;
+  burst.payload_bytes = 2;
+  batch.Add(burst);
   Publication reliable;
   reliable.packet.topic = "a/b";
   reliable.packet.payload = "payload";
@@ -156,14 +173,9 @@ TEST(Batch, KeepsEachPublishWhole) {
   batch.Add(&large);
 
   std::vector<std::string> got;
-  batch.ForEach([&](Publication& publication) {
-    got.push_back(std::string(publication.packet.topic) + ":" +
-                  std::to_string(publication.packet.payload.size()) + ":" +
-                  std::to_string(static_cast<int>(publication.packet.qos)) +
-                  (publication.packet.retain ? "r" : "") + (publication.wire.empty() ? "" : "w") +
-                  (publication.shared ? "s" : ""));
-  });
-  EXPECT_EQ(got, (std::vector<std::string>{"t:1:0w", "a/b:7:1r", "large:16384:0s"}));
+  batch.ForEach(Recorder{&got});
+  EXPECT_EQ(got, (std::vector<std::string>{"burst t 2 2 12", "a/b 7 qos1 retain",
+                                           "large 16384 qos0 shared"}));
   batch.Clear();
   EXPECT_TRUE(batch.empty());
 }

@@ -261,6 +261,31 @@ TEST_F(Server, TakesPacketsInPiecesOfAnySize) {
   EXPECT_EQ(subscriber.NextMessage(), "pieces=last");
 }
 
+TEST_F(Server, RoutesEachOfABurstByItsOwnTopicUpToTheBrokenOne) {
+  Start();
+  TestClient subscriber(address());
+  ASSERT_EQ(subscriber.Connect("subscriber"), 0);
+  ASSERT_EQ(subscriber.Subscribe("#"), 0);
+  TestClient publisher(address());
+  ASSERT_EQ(publisher.Connect("publisher"), 0);
+  std::string bytes;
+  for (const char* topic : {"t", "t", "tt", "t", "t/", "t"}) {
+    mqtt::Publish packet;
+    packet.topic = topic;
+    packet.payload = "x";
+    mqtt::EncodePublish(packet, mqtt::Version::k311, &bytes);
+  }
+  bytes += std::string_view("\x30\x03\x00\x02t", 5);  // Its topic is said to be longer.
+  publisher.Send(bytes);
+  for (const char* text : {"t=x", "t=x", "tt=x", "t=x", "t/=x", "t=x"}) {
+    EXPECT_EQ(subscriber.NextMessage(), text);
+  }
+  EXPECT_TRUE(publisher.WaitClosed());
+  EXPECT_TRUE(Reaches(Stat::kMalformedTruncated, 1));
+  EXPECT_TRUE(Reaches(Stat::kReceivedPublish, 7));
+  EXPECT_TRUE(Reaches(Stat::kPublishesReceivedQos0, 6));
+}
+
 TEST_F(Server, EndsEachMalformedPacketsConnectionCountedByReasonAndNoOther) {
   Start();
   TestClient bystander(address());
