@@ -17,6 +17,7 @@ using telemetry::TextWriter;
 
 struct Mount {
   std::string labels;
+  std::string path;  // As this process sees it.
   bool read_only = false;
   bool failed = false;
   struct statfs space {};
@@ -59,15 +60,22 @@ class Filesystem final : public Collector {
     Result<std::string_view> content = init_mounts_.Read();
     if (!content) content = own_mounts_.Read();
     if (!content) return Forward(content.error());
-    mounts_.clear();
-    seen_.clear();
-    while (!content->empty()) ReadLine(TakeLine(*content));
+    if (*content != parsed_) Parse(*content);
+    for (Mount& mount : mounts_) mount.failed = statfs(mount.path.c_str(), &mount.space) != 0;
     Write(out);
     return {};
   }
 
  private:
-  void ReadLine(std::string_view line) {
+  // Mounts seldom change, and the patterns cost more than all the rest.
+  void Parse(std::string_view content) {
+    parsed_ = content;
+    mounts_.clear();
+    std::set<std::string> seen;
+    while (!content.empty()) ReadLine(TakeLine(content), seen);
+  }
+
+  void ReadLine(std::string_view line, std::set<std::string>& seen) {
     const std::string device = Unescape(TakeWord(line));
     std::string point = Unescape(TakeWord(line));
     const std::string_view type = TakeWord(line);
@@ -81,10 +89,9 @@ class Filesystem final : public Collector {
 
     Mount mount;
     mount.labels = LabelText("device", device).Add("fstype", type).Add("mountpoint", point).text();
-    if (!seen_.insert(mount.labels).second) return;
+    if (!seen.insert(mount.labels).second) return;
     mount.read_only = HasOption(flags, "ro");
-    const std::string path = root == "/" ? point : root + point;
-    mount.failed = statfs(path.c_str(), &mount.space) != 0;
+    mount.path = root == "/" ? point : root + point;
     mounts_.push_back(std::move(mount));
   }
 
@@ -130,8 +137,8 @@ class Filesystem final : public Collector {
   std::filesystem::path rootfs_;
   NameFilter mount_points_exclude_;
   NameFilter fs_types_exclude_;
+  std::string parsed_;  // What `mounts_` was made of.
   std::vector<Mount> mounts_;
-  std::set<std::string> seen_;
 };
 
 }  // namespace

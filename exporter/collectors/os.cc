@@ -1,4 +1,7 @@
+#include <sys/stat.h>
+
 #include <array>
+#include <cerrno>
 #include <map>
 
 #include "base/file.h"
@@ -49,6 +52,26 @@ class Os final : public Collector {
       : etc_(options.rootfs / "etc/os-release"), usr_(options.rootfs / "usr/lib/os-release") {}
 
   Status Collect(TextWriter& out) override {
+    struct stat now {};
+    if (stat(etc_.c_str(), &now) != 0 && stat(usr_.c_str(), &now) != 0) {
+      return Fail(ErrorCode::kNotFound, "{}: cannot find it: {}", etc_.string(), ErrnoText(errno));
+    }
+    if (now.st_ino != read_.st_ino || now.st_mtim.tv_sec != read_.st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != read_.st_mtim.tv_nsec || now.st_size != read_.st_size) {
+      if (Status read = Read(); !read) return read;
+      read_ = now;
+    }
+    out.Family("node_os_info", MetricType::kGauge, "What os-release says, as labels.");
+    out.Sample(info_.text(), 1);
+    if (version_) {
+      out.Family("node_os_version", MetricType::kGauge, "Major and minor version of the system.");
+      out.Sample(version_labels_.text(), *version_);
+    }
+    return {};
+  }
+
+ private:
+  Status Read() {
     Result<std::string> content = ReadFile(etc_);
     if (!content) content = ReadFile(usr_);
     if (!content) return Forward(content.error());
@@ -60,20 +83,14 @@ class Os final : public Collector {
       if (line.starts_with('#') || equals == std::string_view::npos) continue;
       values[LowerCase(line.substr(0, equals))] = Unquote(line.substr(equals + 1));
     }
-    LabelText info;
-    for (const std::string_view label : kInfoLabels) info.Add(label, values[std::string(label)]);
-    out.Family("node_os_info", MetricType::kGauge, "What os-release says, as labels.");
-    out.Sample(info.text(), 1);
-    if (const std::optional<double> version = MajorMinor(values["version_id"])) {
-      LabelText labels("id", values["id"]);
-      labels.Add("id_like", values["id_like"]).Add("name", values["name"]);
-      out.Family("node_os_version", MetricType::kGauge, "Major and minor version of the system.");
-      out.Sample(labels.text(), *version);
-    }
+    info_.Clear();
+    for (const std::string_view label : kInfoLabels) info_.Add(label, values[std::string(label)]);
+    version_ = MajorMinor(values["version_id"]);
+    version_labels_ = LabelText("id", values["id"]);
+    version_labels_.Add("id_like", values["id_like"]).Add("name", values["name"]);
     return {};
   }
 
- private:
   // "12.4.1" is 12.4.
   static std::optional<double> MajorMinor(std::string_view version) {
     const std::size_t dot = version.find('.');
@@ -83,6 +100,10 @@ class Os final : public Collector {
 
   std::filesystem::path etc_;
   std::filesystem::path usr_;
+  struct stat read_ {};  // Of the file that the rest was made of.
+  LabelText info_;
+  std::optional<double> version_;
+  LabelText version_labels_;
 };
 
 }  // namespace

@@ -10,11 +10,13 @@ from harness import Bench, http, run_program, wait_for
 from prometheus import Prometheus
 
 # Names that are node_exporter's own, as are these complaints about them.
-NODE_EXPORTERS_NAMES = re.compile(r"^node_memory_\w+ metric names should be written in 'snake_case' not 'camelCase'$")
+NODE_EXPORTERS_NAMES = re.compile(
+    r"^node_(memory|netstat|sockstat)_\w+ metric names should be written in 'snake_case' not 'camelCase'$"
+    r"|^node_entropy_\w+_bits use base unit \"bytes\" instead of \"bits\"$")
 EXPECTED = [
     "node_memory_MemTotal_bytes", "node_memory_MemAvailable_bytes", 'node_cpu_seconds_total{mode="idle",cpu="0"}',
     "node_load1", "node_boot_time_seconds", "node_time_seconds", 'node_filesystem_avail_bytes{mountpoint="/"}',
-    'node_network_receive_bytes_total{device="lo"}', "node_uname_info", "node_context_switches_total",
+    'node_network_receive_bytes_total{device="lo"}', "node_uname_info", "node_netstat_Tcp_CurrEstab", "node_sockstat_sockets_used", "node_context_switches_total",
     'node_scrape_collector_success{collector="cloud_server"} == 1', "cloud_server_up == 1",
     'cloud_server_state{state="up"} == 1', "cloud_server_process_resident_memory_bytes", "cloud_server_process_open_fds",
     'cloud_server_loop_heartbeat_age_seconds{loop="0"} < 3', "cloud_server_connections", "cloud_server_uptime_seconds",

@@ -1,0 +1,99 @@
+#include <unordered_map>
+
+#include "exporter/collector_table.h"
+#include "exporter/kernel_file.h"
+#include "exporter/name_filter.h"
+
+namespace atalaya::exporter {
+namespace {
+
+using telemetry::MetricType;
+using telemetry::TextWriter;
+
+// node_exporter's default choice of fields.
+constexpr char kFields[] =
+    "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)"
+    "|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)"
+    "|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
+    "|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+
+class Netstat final : public Collector {
+ public:
+  Netstat(const CollectorOptions& options, NameFilter fields)
+      : netstat_(options.procfs / "net/netstat"),
+        snmp_(options.procfs / "net/snmp"),
+        snmp6_(options.procfs / "net/snmp6"),
+        fields_(std::move(fields)) {}
+
+  Status Collect(TextWriter& out) override {
+    for (KernelFile* file : {&netstat_, &snmp_}) {
+      const Result<std::string_view> content = file->Read();
+      if (!content) return Forward(content.error());
+      WritePairs(out, *content);
+    }
+    // A kernel without IPv6 has no such file.
+    if (const Result<std::string_view> content = snmp6_.Read()) WriteLines(out, *content);
+    return {};
+  }
+
+ private:
+  // Two lines each: "Tcp: ActiveOpens ..." with names, "Tcp: 12 ..." with values.
+  void WritePairs(TextWriter& out, std::string_view content) {
+    while (!content.empty()) {
+      std::string_view names = TakeLine(content);
+      std::string_view values = TakeLine(content);
+      std::string_view protocol = TakeWord(names);
+      if (TakeWord(values) != protocol || !protocol.ends_with(':')) continue;
+      protocol.remove_suffix(1);
+      while (!names.empty() && !values.empty()) {
+        const std::string_view name = TakeWord(names);
+        WriteFigure(out, protocol, name, TakeWord(values));
+      }
+    }
+  }
+
+  // "Ip6InOctets  12"
+  void WriteLines(TextWriter& out, std::string_view content) {
+    while (!content.empty()) {
+      std::string_view line = TakeLine(content);
+      const std::string_view name = TakeWord(line);
+      const std::size_t six = name.find('6');
+      if (six == std::string_view::npos) continue;
+      WriteFigure(out, name.substr(0, six + 1), name.substr(six + 1), TakeWord(line));
+    }
+  }
+
+  void WriteFigure(TextWriter& out, std::string_view protocol, std::string_view name,
+                   std::string_view value) {
+    key_.assign(protocol).append("_").append(name);
+    auto known = metrics_.find(key_);
+    if (known == metrics_.end()) {
+      known = metrics_.emplace(key_, fields_.Matches(key_) ? "node_netstat_" + key_ : "").first;
+    }
+    // Some fields are -1 where they mean nothing (Tcp MaxConn).
+    const std::optional<std::int64_t> number = ParseNumber<std::int64_t>(value);
+    if (known->second.empty() || !number) return;
+    help_.assign("The field ").append(name).append(" of ").append(protocol);
+    help_.append(" in the kernel's network statistics.");
+    out.Family(known->second, MetricType::kUntyped, help_);
+    out.Sample("", *number);
+  }
+
+  KernelFile netstat_;
+  KernelFile snmp_;
+  KernelFile snmp6_;
+  NameFilter fields_;
+  std::unordered_map<std::string, std::string> metrics_;  // By field; "" for those left out.
+  std::string key_;
+  std::string help_;
+};
+
+}  // namespace
+
+CollectorResult CreateNetstat(const CollectorOptions& options) {
+  Result<NameFilter> fields = NameFilter::Create(kFields, "collector.netstat.fields");
+  if (!fields) return Forward(fields.error());
+  return std::make_unique<Netstat>(options, std::move(*fields));
+}
+
+}  // namespace atalaya::exporter
