@@ -74,10 +74,25 @@ void Connection::Open(const TargetAddress& target, std::int64_t deadline_ns) {
   fd_.Reset(socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd_) return FailAs(FailureClass::kLocal, "socket: " + ErrnoText(errno));
   SetNoDelay(fd_.get());
+  if (!BindSource(target)) return FailWithErrno(errno, "bind");
   const auto* address = reinterpret_cast<const sockaddr*>(&target.storage);
   if (connect(fd_.get(), address, target.length) != 0 && errno != EINPROGRESS) {
     FailWithErrno(errno, "connect");
   }
+}
+
+bool Connection::BindSource(const TargetAddress& target) {
+  const std::uint32_t index = 2 * pair_ + (role_ == Role::kPublisher ? 1 : 0);
+  const std::uint32_t source = index / kConnectionsPerSource;
+  const auto& to = reinterpret_cast<const sockaddr_in&>(target.storage);
+  const bool loopback = to.sin_family == AF_INET && ntohl(to.sin_addr.s_addr) >> 24 == 127;
+  if (source == 0 || !loopback) return true;
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+  const int on = 1;
+  setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  return bind(fd_.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0;
 }
 
 void Connection::FailAs(FailureClass failure, std::string why) {

@@ -21,6 +21,11 @@ struct TargetAddress {
   socklen_t length = 0;
 };
 
+// How many connections take one source address where the target is 127.0.0.0/8: from the half of
+// the port range on, connect() looks for a free port one by one and slows to a crawl. Further ones
+// come from 127.0.0.2 and up.
+inline constexpr std::uint32_t kConnectionsPerSource = 10'000;
+
 // Blocks for the resolver. kNotFound where the name has no address.
 Result<TargetAddress> ResolveTarget(const HostPort& target);
 
@@ -83,6 +88,7 @@ class Connection {
 
  private:
   void FailWithErrno(int error, std::string_view doing);
+  bool BindSource(const TargetAddress& target);
   void OnConnected();
   void Flush();
   bool ReadOnce(std::span<char> scratch, bool to_the_end, std::size_t max_packet_bytes,
