@@ -46,11 +46,18 @@ struct ReceiverConfig {
 // Reads one [[receiver]] table:
 //
 //   name = "ops"
-//   webhook = { url = "http://host/path", bearer_token_file = "F", username = "U",
-//               password_file = "F", ca_file = "F", timeout = "10s" }
-//   email = { smtp = "smtp://host:25", starttls = true, username = "U", password_file = "F",
-//             ca_file = "F", timeout = "30s", from = "a@b", to = ["c@d"] }
-//   email = { directory = "var/mail", from = "a@b", to = ["c@d"] }
+//   [receiver.webhook]                # exactly one of webhook, email and stdout
+//   url = "http://host/path"
+//   bearer_token_file, username, password_file, ca_file = "..", timeout = "10s"
+//   [receiver.email]
+//   smtp = "smtp://host:25"           # or directory = "var/mail"
+//   starttls = true
+//   username, password_file, ca_file = "..", timeout = "30s"
+//   from = "a@b"
+//   to = ["c@d"]
+//
+// or, where it is short, on one line: `webhook = { url = "http://host/path" }`. Besides:
+//
 //   stdout = true
 //   drill = false
 //   send_resolved = true
