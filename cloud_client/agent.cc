@@ -78,13 +78,8 @@ void Agent::OnConnection(const ConnectionEvent& event) {
   }
   if (lost_) LogInfo("connected to {}", config_.server.ToString());
   lost_ = false;
-  JsonObject fields;
-  fields.Add("version", std::string_view(kVersion));
-  fields.Add("interval_seconds", Seconds(config_.interval));
-  for (const auto& [name, interval] : config_.intervals) {
-    fields.Add(name + "_interval_seconds", Seconds(interval));
-  }
-  Publish("agent", std::move(fields), /*retain=*/true);
+  introduction_due_ = true;
+  Introduce();
   if (std::exchange(announce_, false)) {
     std::printf("ready cloud_client agent server=mqtt://%s id=%s\n",
                 config_.server.ToString().c_str(), config_.id.c_str());
@@ -92,7 +87,21 @@ void Agent::OnConnection(const ConnectionEvent& event) {
   }
 }
 
+// A queue that is still full after a long absence may have no room for it: then with a later
+// reading.
+void Agent::Introduce() {
+  JsonObject fields;
+  fields.Add("version", std::string_view(kVersion));
+  fields.Add("interval_seconds", Seconds(config_.interval));
+  for (const auto& [name, interval] : config_.intervals) {
+    fields.Add(name + "_interval_seconds", Seconds(interval));
+  }
+  fields.Add("dropped_packets", dropped_packets_);
+  introduction_due_ = !Publish("agent", std::move(fields), /*retain=*/true);
+}
+
 void Agent::Take(std::size_t index) {
+  if (introduction_due_) Introduce();
   Scheduled& reading = readings_[index];
   Result<std::vector<Reading>> taken = reading.kind.take();
   if (!taken && !reading.failing) {
@@ -101,7 +110,9 @@ void Agent::Take(std::size_t index) {
   if (taken && reading.failing) LogInfo("{}: readings are there again", reading.kind.name);
   reading.failing = !taken;
   if (taken) {
-    for (Reading& packet : *taken) Publish(packet.topic, std::move(packet.fields), false);
+    for (Reading& packet : *taken) {
+      if (!Publish(packet.topic, std::move(packet.fields), /*retain=*/false)) ++dropped_packets_;
+    }
   }
   // A fixed rhythm; what a suspended machine missed is left out.
   const std::int64_t interval_ns = std::chrono::nanoseconds(reading.interval).count();
@@ -111,7 +122,7 @@ void Agent::Take(std::size_t index) {
                   [this, index] { Take(index); });
 }
 
-void Agent::Publish(const std::string& topic, JsonObject fields, bool retain) {
+bool Agent::Publish(const std::string& topic, JsonObject fields, bool retain) {
   fields.Add("time", static_cast<double>(clock_.NowMs()) / 1000);
   const Status queued =
       client_->Publish({.topic = fmt::format("telemetry/{}/{}", config_.id, topic),
@@ -122,6 +133,7 @@ void Agent::Publish(const std::string& topic, JsonObject fields, bool retain) {
     LogWarning("{}: {}; new readings are dropped", topic, queued.error().message);
   }
   queue_full_ = !queued;
+  return queued.has_value();
 }
 
 Status RunAgent(const AgentOptions& options, AgentConfig config, StopSignal& stop) {

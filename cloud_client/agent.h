@@ -15,10 +15,10 @@
 namespace atalaya::cloud_client {
 
 // Takes each reading at its interval and publishes it with QoS 1 on telemetry/ID/TOPIC. On each
-// connect it publishes telemetry/ID/agent, retained: version, interval_seconds, and
-// NAME_interval_seconds where a reading has its own. Every packet carries `time`, Unix seconds.
-// A reading that fails is logged once until it works again; so is a full queue.
-// Threads: one loop's.
+// connect it publishes telemetry/ID/agent, retained: version, interval_seconds,
+// NAME_interval_seconds where a reading has its own, and dropped_packets. Every packet carries
+// `time`, Unix seconds. A reading that fails is logged once until it works again; so is a full
+// queue. Threads: one loop's.
 class Agent : public IoHandler {
  public:
   static Result<std::unique_ptr<Agent>> Create(const AgentConfig& config, const Clock& clock);
@@ -42,7 +42,8 @@ class Agent : public IoHandler {
   Agent(AgentConfig config, const Clock& clock, std::unique_ptr<EventLoop> loop);
   void OnConnection(const ConnectionEvent& event);
   void Take(std::size_t index);
-  void Publish(const std::string& topic, JsonObject fields, bool retain);
+  void Introduce();
+  bool Publish(const std::string& topic, JsonObject fields, bool retain);
 
   const AgentConfig config_;
   const Clock& clock_;
@@ -53,6 +54,8 @@ class Agent : public IoHandler {
   bool announce_ = false;
   bool lost_ = false;
   bool queue_full_ = false;
+  bool introduction_due_ = false;
+  std::uint64_t dropped_packets_ = 0;
   std::unique_ptr<Client> client_;  // Last: its thread posts to loop_.
 };
 

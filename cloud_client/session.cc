@@ -70,10 +70,12 @@ void Session::Resolve() {
   deadline_timer_ = loop_->RunAfter(options_.connect_timeout, [this] {
     deadline_timer_ = 0;
     next_address_ = addresses_.size();
-    if (!connection_) return;
-    connection_->Close(Error{ErrorCode::kTimeout,
-                             fmt::format("{}: no answer within {} ms", options_.server.ToString(),
-                                         options_.connect_timeout.count())});
+    Error error{ErrorCode::kTimeout,
+                fmt::format("{}: no answer within {} ms", options_.server.ToString(),
+                            options_.connect_timeout.count())};
+    if (connection_) return connection_->Close(std::move(error));
+    loop_->CancelTimer(std::exchange(attempt_timer_, 0));
+    AttemptFailed(error);
   });
   TryNextAddress();
 }

@@ -387,6 +387,18 @@ TEST(Client, TellsWhyItIsNotConnected) {
   EXPECT_GE(event.retry_in, kDefaultReconnectMin / 2);
 }
 
+TEST(Client, TriesEveryAddressOfAName) {
+  Broker broker({[&](BrokerPeer& peer) { peer.Accept(); }});
+  ClientOptions options = broker.Options();
+  options.server.host = "localhost";  // ::1 too, where nobody listens.
+  Mail<ConnectionEvent> events;
+  const auto client =
+      Started(options, {.on_connection = [&](const ConnectionEvent& event) { events.Put(event); },
+                        .on_message = nullptr});
+  const ConnectionEvent event = events.Next();
+  EXPECT_TRUE(event.connected) << event.error.message;
+}
+
 TEST(Client, TellsThatTheServerRefuses) {
   Broker broker({[&](BrokerPeer& peer) { peer.Accept(false, 5); }});
   Mail<ConnectionEvent> events;
