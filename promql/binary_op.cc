@@ -183,7 +183,7 @@ class VectorMatch {
   Labels ResultLabels(const Labels& many, const Labels& one) const {
     const Matching& matching = binary_.matching;
     Labels labels = many;
-    if (DropsName(binary_)) labels.Remove(telemetry::kMetricName);
+    if (DropsName(binary_)) RemoveName(&labels);
     if (!Grouped()) {
       if (matching.on) return MatchLabels(labels, true, matching.labels);
       for (const std::string& name : matching.labels) labels.Remove(name);

@@ -37,6 +37,12 @@ bool IsLiteral(const Expr& expr) {
 
 }  // namespace
 
+void RemoveName(Labels* labels) {
+  labels->Remove(telemetry::kMetricName);
+  labels->Remove("__type__");
+  labels->Remove("__unit__");
+}
+
 const Expr& WithoutParens(const Expr& expr) {
   const Expr* inner = &expr;
   while (inner->kind == Expr::Kind::kParen) inner = static_cast<const Paren*>(inner)->inner.get();
@@ -213,7 +219,7 @@ Result<std::vector<SeriesSamples>> Evaluator::EvalSubquery(const Subquery& subqu
     if (Status good = Charge(inner.steps); !good) return Forward(good.error());
     SeriesSamples one;
     one.labels = std::move(series.labels);
-    if (series.drop_name) one.labels.Remove(telemetry::kMetricName);
+    if (series.drop_name) RemoveName(&one.labels);
     for (std::size_t i = 0; i < inner.steps; ++i) {
       if (!IsAbsent(series.values[i])) one.samples.push_back({inner.At(i), series.values[i]});
     }
@@ -263,7 +269,7 @@ void Evaluator::DropName(StepSeries* series) const {
   if (options_.delayed_name_removal) {
     series->drop_name = true;
   } else {
-    series->labels.Remove(telemetry::kMetricName);
+    RemoveName(&series->labels);
   }
 }
 
@@ -274,7 +280,7 @@ Status Evaluator::MergeAfterDrop(std::vector<StepSeries>* series) const {
 Status Evaluator::DropDelayedNames(Evaluated* result) const {
   if (!options_.delayed_name_removal) return {};
   for (StepSeries& series : result->series) {
-    if (series.drop_name) series.labels.Remove(telemetry::kMetricName);
+    if (series.drop_name) RemoveName(&series.labels);
   }
   return MergeEqualLabels(&result->series);
 }

@@ -111,6 +111,9 @@ class Evaluator {
   std::vector<std::string> infos_;
 };
 
+// Takes off what no longer holds of a result: the metric's name, and with it __type__ and __unit__.
+void RemoveName(telemetry::Labels* labels);
+
 const Expr& WithoutParens(const Expr& expr);
 
 // Walks the samples of one series along a grid. Times must not fall.

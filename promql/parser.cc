@@ -434,7 +434,8 @@ class Parser {
   std::optional<std::int64_t> ParseSeconds(std::string_view where) {
     const Token token = Current();
     if (token.kind != Token::Kind::kNumber) {
-      if (IsSymbol("(") || token.kind == Token::Kind::kIdentifier) {
+      const bool sign = in_bracket_ && (IsSymbol("+") || IsSymbol("-"));
+      if (sign || IsSymbol("(") || token.kind == Token::Kind::kIdentifier) {
         Fault(token.place, "duration expressions are experimental in Prometheus and not supported",
               ErrorCode::kRefused);
       } else {
