@@ -17,6 +17,8 @@ struct HostPort {
   std::uint16_t port = 0;
 
   std::string ToString() const;  // With brackets where the host is an IPv6 address.
+
+  friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
 // kInvalid with what was expected, where `text` is no address. Port 0 is allowed: the kernel

@@ -32,6 +32,8 @@ struct ScrapeConfig {
   std::chrono::milliseconds interval{5'000};
   std::chrono::milliseconds timeout{5'000};
   LabelMap labels;  // `process` among them where it was given.
+
+  friend bool operator==(const ScrapeConfig&, const ScrapeConfig&) = default;
 };
 
 enum class ProbeKind { kTcp, kMqtt };
@@ -49,6 +51,8 @@ struct ProbeConfig {
   std::chrono::milliseconds interval{5'000};
   std::chrono::milliseconds timeout{2'000};
   LabelMap labels;
+
+  friend bool operator==(const ProbeConfig&, const ProbeConfig&) = default;
 };
 
 // One [[process]]: a process of this machine, watched through its pidfd.
@@ -61,6 +65,8 @@ struct ProcessConfig {
   std::string stats_file;  // Exactly one of the two is set.
   std::string pid_file;
   LabelMap labels;
+
+  friend bool operator==(const ProcessConfig&, const ProcessConfig&) = default;
 };
 
 // [telemetry]: the packets of devices and agents, `telemetry/#`.
@@ -70,6 +76,8 @@ struct ProcessConfig {
 struct TelemetryConfig {
   HostPort server;
   std::string client_id = "cloud_alertd";
+
+  friend bool operator==(const TelemetryConfig&, const TelemetryConfig&) = default;
 };
 
 // They read one table each; faults are noted in it and come out of ConfigFile::Finish.

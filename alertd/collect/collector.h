@@ -42,7 +42,8 @@ struct TargetStatus {
 struct TargetsSnapshot {
   std::vector<TargetStatus> targets;  // By kind, then in the order of the configuration.
   std::uint64_t samples = 0;          // Handed to the history since the start.
-  std::uint64_t dropped_batches = 0;  // For want of room in the queue, or refused by the history.
+  std::uint64_t dropped_batches = 0;  // For want of room in the queue.
+  std::uint64_t refused_packets = 0;  // Telemetry that could not be read, or over a limit.
 };
 
 struct CollectorConfig {
@@ -50,6 +51,8 @@ struct CollectorConfig {
   std::vector<ProbeConfig> probes;
   std::vector<ProcessConfig> processes;
   std::optional<TelemetryConfig> telemetry;
+
+  friend bool operator==(const CollectorConfig&, const CollectorConfig&) = default;
 };
 
 struct CollectorOptions {

@@ -1,0 +1,317 @@
+#include "alertd/collect/collector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/file.h"
+#include "base/http_server.h"
+#include "base/net.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::LabelledSample;
+
+constexpr std::chrono::seconds kDeadline{30};
+
+// What a collector hands over, kept for a test that waits for it.
+class Inbox {
+ public:
+  CollectorOptions Options() {
+    CollectorOptions options;
+    options.append = [this](const std::vector<LabelledSample>& samples) -> Status {
+      const std::lock_guard lock(mutex_);
+      samples_.insert(samples_.end(), samples.begin(), samples.end());
+      changed_.notify_all();
+      return {};
+    };
+    options.on_event = [this](std::int64_t) {
+      const std::lock_guard lock(mutex_);
+      ++events_;
+      changed_.notify_all();
+    };
+    return options;
+  }
+
+  // The first value of `series` ("up{job=...}", as Labels prints it) that `accept` takes.
+  template <typename Accept>
+  std::optional<double> Wait(const std::string& series, Accept accept) {
+    std::optional<double> found;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kDeadline, [&] {
+      for (const LabelledSample& sample : samples_) {
+        if (sample.labels.ToString() == series && accept(sample.sample.value))
+          found = sample.sample.value;
+      }
+      return found.has_value();
+    });
+    return found;
+  }
+  bool WaitValue(const std::string& series, double value) {
+    return Wait(series, [&](double v) { return v == value; }).has_value();
+  }
+  bool WaitStale(const std::string& series) {
+    return Wait(series, [](double v) { return telemetry::IsStaleMarker(v); }).has_value();
+  }
+  bool WaitEvents(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kDeadline, [&] { return events_ >= count; });
+  }
+  void Clear() {
+    const std::lock_guard lock(mutex_);
+    samples_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<LabelledSample> samples_;
+  int events_ = 0;
+};
+
+// Serves one page that a test may change.
+class PageServer {
+ public:
+  PageServer() {
+    HttpServerOptions options;
+    options.listen = {{"127.0.0.1", 0}};
+    options.threads = 4;
+    server_ = *HttpServer::Start(options, [this](const HttpRequest&) {
+      const std::lock_guard lock(mutex_);
+      HttpResponse response;
+      response.status = status_;
+      response.body = page_;
+      return response;
+    });
+  }
+  void Set(const std::string& page, int status = 200) {
+    const std::lock_guard lock(mutex_);
+    page_ = page;
+    status_ = status;
+  }
+  std::string address() const { return server_->addresses().front().ToString(); }
+
+ private:
+  std::mutex mutex_;
+  std::string page_;
+  int status_ = 200;
+  std::unique_ptr<HttpServer> server_;
+};
+
+CollectorConfig Scraping(const std::string& address) {
+  CollectorConfig config;
+  ScrapeConfig scrape;
+  scrape.job = "node";
+  scrape.targets = {address};
+  scrape.interval = 100ms;
+  scrape.timeout = 100ms;
+  scrape.labels = {{"room", "cellar"}};
+  config.scrapes.push_back(scrape);
+  return config;
+}
+
+std::string Series(const std::string& metric, const std::string& address,
+                   const std::string& before = "") {
+  return metric + "{" + before + "instance=\"" + address + "\", job=\"node\", room=\"cellar\"}";
+}
+
+TEST(Scraper, LabelsSamplesAndMarksTheEndOfSeries) {
+  PageServer server;
+  server.Set("a 1\nb{job=\"theirs\"} 2\n");
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].timeout = 10s;  // A busy machine is no outage here.
+  auto collector = *Collector::Start(inbox.Options(), config);
+  EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 1));
+  EXPECT_TRUE(inbox.WaitValue(Series("a", server.address()), 1));
+  EXPECT_TRUE(inbox.WaitValue(Series("b", server.address(), "exported_job=\"theirs\", "), 2));
+  EXPECT_TRUE(inbox.WaitValue(Series("scrape_samples_scraped", server.address()), 2));
+  server.Set("a 1\n");
+  EXPECT_TRUE(inbox.WaitStale(Series("b", server.address(), "exported_job=\"theirs\", ")));
+  EXPECT_TRUE(collector->Settled());
+}
+
+TEST(Scraper, FailsAPageThatCannotBeReadAndSaysWhy) {
+  PageServer server;
+  server.Set("a 1\n");
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].timeout = 10s;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  EXPECT_TRUE(inbox.WaitValue(Series("a", server.address()), 1));
+  server.Set("a 1\nb b b\n");
+  EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 0));
+  EXPECT_TRUE(inbox.WaitStale(Series("a", server.address())));
+  const TargetsSnapshot snapshot = collector->Snapshot();
+  ASSERT_EQ(snapshot.targets.size(), 1u);
+  EXPECT_EQ(snapshot.targets[0].health, TargetHealth::kDown);
+  EXPECT_THAT(snapshot.targets[0].last_error, testing::HasSubstr("line 2"));
+}
+
+TEST(Scraper, TakesAnAnswerOtherThan200AsDown) {
+  PageServer server;
+  server.Set("a 1\n", 500);
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].timeout = 10s;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 0));
+  EXPECT_THAT(collector->Snapshot().targets[0].last_error, testing::HasSubstr("500"));
+}
+
+CollectorConfig Probing(ProbeKind kind, const HostPort& target) {
+  CollectorConfig config;
+  ProbeConfig probe;
+  probe.name = "p";
+  probe.kind = kind;
+  probe.target = target;
+  probe.interval = 200ms;
+  probe.timeout = 10s;
+  config.probes.push_back(probe);
+  return config;
+}
+
+constexpr char kProbe[] = "probe_success{probe=\"p\"}";
+
+TEST(TcpProbe, SeesAListenerComeToItsEnd) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  const HostPort address = *LocalAddress(listener.get());
+  Inbox inbox;
+  auto collector = *Collector::Start(inbox.Options(), Probing(ProbeKind::kTcp, address));
+  EXPECT_TRUE(inbox.WaitValue(kProbe, 1));
+  EXPECT_TRUE(inbox.WaitEvents(1));
+  listener.Reset();
+  EXPECT_TRUE(inbox.WaitValue(kProbe, 0));
+  EXPECT_TRUE(inbox.WaitEvents(2));
+}
+
+// Answers each connection's first bytes with `reply`, until the listener is shut down.
+void AnswerAll(int listener, const std::string& reply) {
+  while (true) {
+    pollfd waiting{listener, POLLIN, 0};
+    if (poll(&waiting, 1, -1) < 0) return;
+    const UniqueFd client(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client && errno != EAGAIN) return;
+    if (!client) continue;
+    char buffer[256];
+    if (recv(client.get(), buffer, sizeof buffer, 0) <= 0) continue;
+    static_cast<void>(send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL));
+    static_cast<void>(recv(client.get(), buffer, sizeof buffer, 0));
+  }
+}
+
+double MqttProbeAgainst(const std::string& reply, std::string* error) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  const HostPort address = *LocalAddress(listener.get());
+  std::thread server([&] { AnswerAll(listener.get(), reply); });
+  double result = -1;
+  {
+    Inbox inbox;
+    auto collector = *Collector::Start(inbox.Options(), Probing(ProbeKind::kMqtt, address));
+    result = inbox.Wait(kProbe, [](double) { return true; }).value_or(-1);
+    *error = collector->Snapshot().targets[0].last_error;
+  }
+  shutdown(listener.get(), SHUT_RDWR);
+  server.join();
+  return result;
+}
+
+TEST(MqttProbe, AsksForAConnackThatLetsIn) {
+  std::string error;
+  EXPECT_EQ(MqttProbeAgainst(std::string("\x20\x02\x00\x00", 4), &error), 1);
+  EXPECT_EQ(MqttProbeAgainst(std::string("\x20\x02\x00\x05", 4), &error), 0);
+  EXPECT_THAT(error, testing::HasSubstr("code 5"));
+  EXPECT_EQ(MqttProbeAgainst("HTTP/1.1 400 Bad Request\r\n\r\n", &error), 0);
+  EXPECT_THAT(error, testing::HasSubstr("no "));
+}
+
+// A process that lives until it is killed, and a pid file that names it.
+class ProcessWatch : public testing::Test {
+ protected:
+  ProcessWatch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "atalaya-pid-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    config_.processes.push_back({"s", "", (folder_ / "s.pid").string(), {{"server", "box"}}});
+  }
+  ~ProcessWatch() override {
+    Kill();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  void Spawn() {
+    int input[2];
+    ASSERT_EQ(pipe2(input, O_CLOEXEC), 0);
+    input_ = UniqueFd(input[1]);
+    const UniqueFd read_end(input[0]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, read_end.get(), 0);
+    char name[] = "cat";
+    char* argv[] = {name, nullptr};
+    ASSERT_EQ(posix_spawn(&pid_, "/bin/cat", &actions, nullptr, argv, nullptr), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ASSERT_TRUE(WriteFileAtomic(config_.processes[0].pid_file, fmt::format("{}\n", pid_)));
+  }
+  void Kill() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+  static constexpr char kUp[] = "process_watch_up{process=\"s\", server=\"box\"}";
+  static constexpr char kPlanned[] = "process_watch_stop_planned{process=\"s\", server=\"box\"}";
+  std::filesystem::path folder_;
+  CollectorConfig config_;
+  UniqueFd input_;
+  pid_t pid_ = -1;
+  Inbox inbox_;
+};
+
+TEST_F(ProcessWatch, SeesACrashAndTheNextStart) {
+  Spawn();
+  auto collector = *Collector::Start(inbox_.Options(), config_);
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 1));
+  EXPECT_TRUE(inbox_.WaitEvents(1));
+  inbox_.Clear();
+  Kill();
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 0));
+  EXPECT_TRUE(inbox_.WaitValue(kPlanned, 0));
+  EXPECT_TRUE(inbox_.WaitEvents(2));
+  inbox_.Clear();
+  Spawn();
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 1));
+  EXPECT_TRUE(inbox_.WaitEvents(3));
+}
+
+TEST_F(ProcessWatch, TakesAnExitWithoutPidFileAsPlanned) {
+  Spawn();
+  auto collector = *Collector::Start(inbox_.Options(), config_);
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 1));
+  inbox_.Clear();
+  std::filesystem::remove(config_.processes[0].pid_file);
+  Kill();
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 0));
+  EXPECT_TRUE(inbox_.WaitValue(kPlanned, 1));
+}
+
+TEST_F(ProcessWatch, GivesGraceToAProcessThatIsNotThereYet) {
+  auto collector = *Collector::Start(inbox_.Options(), config_);
+  EXPECT_TRUE(inbox_.WaitValue(kUp, 0));
+  EXPECT_TRUE(inbox_.WaitValue(kPlanned, 1));
+}
+
+}  // namespace
+}  // namespace atalaya::alertd
