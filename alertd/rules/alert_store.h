@@ -26,4 +26,7 @@ Result<std::vector<StoredAlert>> LoadAlerts(SqliteDatabase& database);
 Status SaveAlert(SqliteDatabase& database, const StoredAlert& alert);
 Status DeleteAlert(SqliteDatabase& database, const std::string& rule, std::uint64_t fingerprint);
 
+// Notes that every pending alert was evaluated at `now_ms`.
+Status MarkPendingSeen(SqliteDatabase& database, std::int64_t now_ms);
+
 }  // namespace atalaya::alertd

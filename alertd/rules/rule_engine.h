@@ -40,6 +40,9 @@ struct RuleEngineOptions {
   // the same changes come again with the next evaluation.
   std::function<Status(SqliteDatabase&, std::span<const Alert> changed, std::int64_t now_ms)>
       on_changed;
+
+  // After each commit that on_changed was part of.
+  std::function<void()> on_stored;
 };
 
 // The life of alerts: inactive, pending while the condition holds for less than `for`, firing,

@@ -1,0 +1,118 @@
+#include "alertd/rules/rule_runner.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+
+namespace atalaya::alertd {
+
+struct RuleRunner::Impl {
+  using Steady = std::chrono::steady_clock;
+
+  struct NewRules {
+    std::vector<Rule> rules;
+    std::optional<DrillConfig> drill;
+  };
+
+  void Run();
+  void EvaluateOnce(std::int64_t event_ns, std::optional<NewRules> replacement);
+
+  std::unique_ptr<RuleEngine> engine;  // Of the thread's alone.
+  std::function<bool()> settled;
+  const Clock* clock = &SystemClock();
+  std::string store_error;  // What the last evaluation could not store, or "".
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  bool wanted = false;
+  std::int64_t event_ns = 0;
+  std::chrono::milliseconds interval{0};
+  std::optional<NewRules> replacement;
+  std::shared_ptr<const RulesSnapshot> snapshot;
+  std::thread thread;
+};
+
+void RuleRunner::Impl::Run() {
+  Steady::time_point next = Steady::now();
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    changed.wait_until(lock, next, [&] { return stopping || wanted; });
+    if (stopping) return;
+    if (!wanted && Steady::now() < next) continue;
+    if (!wanted) next = std::max(next + interval, Steady::now());
+    wanted = false;
+    const std::int64_t event = std::exchange(event_ns, 0);
+    std::optional<NewRules> rules = std::exchange(replacement, std::nullopt);
+    lock.unlock();
+    EvaluateOnce(event, std::move(rules));
+    RulesSnapshot latest = engine->Snapshot();
+    lock.lock();
+    latest.interval = interval;
+    snapshot = std::make_shared<const RulesSnapshot>(std::move(latest));
+  }
+}
+
+void RuleRunner::Impl::EvaluateOnce(std::int64_t event, std::optional<NewRules> rules) {
+  if (rules) engine->ReplaceRules(std::move(rules->rules), std::move(rules->drill));
+  // Asked first: what is looked at during the evaluation is not in it.
+  const bool is_settled = settled();
+  const Status stored = engine->Evaluate({clock->NowMs(), event, is_settled});
+  const std::string error = stored ? "" : stored.error().message;
+  if (error != store_error) {
+    if (error.empty()) {
+      LogInfo("alerts are stored again");
+    } else {
+      LogError("alerts cannot be stored, so nobody is told of them: {}", error);
+    }
+  }
+  store_error = error;
+}
+
+RuleRunner::RuleRunner(std::unique_ptr<RuleEngine> engine, std::chrono::milliseconds interval,
+                       std::function<bool()> settled)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->engine = std::move(engine);
+  impl_->settled = std::move(settled);
+  impl_->interval = interval;
+  impl_->snapshot = std::make_shared<const RulesSnapshot>(impl_->engine->Snapshot());
+  impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
+}
+
+RuleRunner::~RuleRunner() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->changed.notify_one();
+  impl_->thread.join();
+}
+
+void RuleRunner::Wake(std::int64_t event_ns) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->wanted = true;
+    if (impl_->event_ns == 0) impl_->event_ns = event_ns;  // The oldest counts for the lag.
+  }
+  impl_->changed.notify_one();
+}
+
+void RuleRunner::ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill,
+                              std::chrono::milliseconds interval) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->replacement = Impl::NewRules{std::move(rules), std::move(drill)};
+    impl_->interval = interval;
+    impl_->wanted = true;
+  }
+  impl_->changed.notify_one();
+}
+
+std::shared_ptr<const RulesSnapshot> RuleRunner::Snapshot() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->snapshot;
+}
+
+}  // namespace atalaya::alertd

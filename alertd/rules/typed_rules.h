@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/config.h"
+#include "promql/ast.h"
+
+namespace atalaya::alertd {
+
+// The keys of a [[rule]] that stand for an expression: "disk", "down", "hung", "temperature".
+const std::vector<std::string>& TypedRuleKinds();
+
+// What the table at `kind` means as PromQL. Faults are noted in `rule`; null where there was one.
+promql::ExprPtr CompileTypedRule(std::string_view kind, ConfigTable& rule);
+
+// What there is to judge: `expr` without its comparisons, so that `up == 0` becomes `up`. Null
+// where nothing was compared: then everything that the expression yields is a verdict.
+promql::ExprPtr PresenceOf(const promql::ExprPtr& expr);
+
+}  // namespace atalaya::alertd
