@@ -44,4 +44,8 @@ struct Config {
 // Reads the files and the rule files that they name. kInvalid with every fault, a line each.
 Result<Config> LoadConfig(const std::vector<std::string>& paths);
 
+// What --check-config prints of a good one: a line of counts, then with `show_rules` each rule as
+// PromQL.
+std::string DescribeConfig(const Config& config, bool show_rules);
+
 }  // namespace atalaya::alertd

@@ -49,7 +49,9 @@ void ReadTemplates(ConfigTable& table, std::string_view key,
   for (const auto& [name, text] : table.StringMap(key)) {
     const bool reserved = name == "alertname" || name == telemetry::kMetricName;
     if (!promql::IsBareLabelName(name) || reserved) {
-      table.Fault(key, fmt::format("\"{}\" cannot be the name of one", name));
+      table.Fault(key, fmt::format("\"{}\" {}", name,
+                                   reserved ? "is set by cloud_alertd itself"
+                                            : "is no name (write letters, digits and _)"));
       continue;
     }
     AddTemplate(table, key, name, text, into);

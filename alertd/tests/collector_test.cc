@@ -1,5 +1,6 @@
 #include "alertd/collect/collector.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -129,9 +129,15 @@ Status RuleBench::EvaluateAt(Offset offset, bool settled) {
 }
 
 AlertState RuleBench::StateAt(Offset offset) {
-  if (!evaluated_) EXPECT_TRUE(EvaluateAt(now_));
-  while (now_ + kTick < offset) EXPECT_TRUE(EvaluateAt(now_ + kTick));
-  if (now_ < offset) EXPECT_TRUE(EvaluateAt(offset));
+  if (!evaluated_) {
+    EXPECT_TRUE(EvaluateAt(now_));
+  }
+  while (now_ + kTick < offset) {
+    EXPECT_TRUE(EvaluateAt(now_ + kTick));
+  }
+  if (now_ < offset) {
+    EXPECT_TRUE(EvaluateAt(offset));
+  }
   AlertState highest = AlertState::kInactive;
   for (const Alert& alert : Alerts()) highest = std::max(highest, alert.state);
   return highest;

@@ -1,0 +1,267 @@
+#include "alertd/app.h"
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+
+#include "alertd/api/api.h"
+#include "alertd/metrics.h"
+#include "alertd/notices.h"
+#include "alertd/rules/rule_runner.h"
+#include "alertd/state_db.h"
+#include "base/http_server.h"
+#include "base/log.h"
+#include "history/store.h"
+#include "promql/engine.h"
+
+namespace atalaya::alertd {
+namespace {
+
+constexpr int kStatusStarting = 503;
+
+Status MakeStorageDir(const std::string& dir) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return Fail(ErrorCode::kIo, "{}: cannot be created: {}", dir, error.message());
+  return {};
+}
+
+}  // namespace
+
+// In the order of dependence.
+struct App::Impl {
+  Impl(std::vector<std::string> files, Config with)
+      : config_files(std::move(files)),
+        config(std::move(with)),
+        state_path(config.storage.dir + "/state.db"),
+        notices(state_path, clock, counters) {}
+  ~Impl();
+
+  Status OpenStorage();
+  Status StartServing();
+  Status StartRules();
+  Status StartCollecting();
+  void StopCollecting();
+  bool Settled();
+  TargetsSnapshot Targets();
+  std::string ExternalUrl() const;
+  Result<std::vector<OutboxRow>> ListNotices(const OutboxQuery& query);
+  HttpResponse Handle(const HttpRequest& request);
+  void Metrics(telemetry::TextWriter& page);
+  Status Reload();
+  Status TakeOver(Config next);
+
+  const Clock& clock = SystemClock();
+  const std::vector<std::string> config_files;
+  Config config;
+  const std::string state_path;
+  const std::int64_t started_ms = clock.NowMs();
+  ReloadStatus reload;
+  NotifyCounters counters;
+
+  std::unique_ptr<history::Store> store;
+  std::mutex append_mutex;  // During a reload two collectors may want to append.
+  std::unique_ptr<promql::Engine> queries;
+  std::mutex outbox_mutex;
+  std::optional<SqliteDatabase> outbox;  // For the API.
+  Notices notices;
+  std::unique_ptr<RuleRunner> rules;
+  std::mutex collector_mutex;
+  std::shared_ptr<Collector> collector;
+  std::unique_ptr<Api> api;
+  std::atomic<bool> serving{false};  // All of the above is there.
+  std::unique_ptr<HttpServer> server;
+};
+
+App::Impl::~Impl() {
+  StopCollecting();
+  if (api) api->Stop();
+  server.reset();
+  rules.reset();
+}
+
+Status App::Impl::OpenStorage() {
+  if (Status made = MakeStorageDir(config.storage.dir); !made) return made;
+  history::StoreOptions options;
+  options.path = config.storage.dir + "/history.db";
+  options.clock = &clock;
+  Result<std::unique_ptr<history::Store>> opened = history::Store::Open(options);
+  if (!opened) return Forward(opened.error());
+  store = std::move(*opened);
+  queries = std::make_unique<promql::Engine>(*store);
+  Result<SqliteDatabase> database = OpenStateDb(state_path);
+  if (!database) return Forward(database.error());
+  outbox = std::move(*database);
+  return {};
+}
+
+Status App::Impl::StartServing() {
+  ApiOptions options;
+  options.store = store.get();
+  options.engine = queries.get();
+  options.clock = &clock;
+  options.started_ms = started_ms;
+  options.targets = [this] { return Targets(); };
+  options.rules = [this] { return rules->Snapshot(); };
+  options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };
+  options.notices = [this](const OutboxQuery& query) { return ListNotices(query); };
+  options.ready = [this]() -> Status {
+    if (rules->Snapshot()->evaluated_at_ms != 0) return {};
+    return Fail(ErrorCode::kBusy, "the rules are not evaluated yet");
+  };
+  api = std::make_unique<Api>(std::move(options));
+  HttpServerOptions listening;
+  listening.listen = {config.http.listen};
+  Result<std::unique_ptr<HttpServer>> started =
+      HttpServer::Start(listening, [this](const HttpRequest& request) { return Handle(request); });
+  if (!started) return Forward(started.error());
+  server = std::move(*started);
+  return {};
+}
+
+Status App::Impl::StartRules() {
+  if (Status configured = notices.Configure(config, ExternalUrl()); !configured) return configured;
+  RuleEngineOptions options;
+  options.source = store.get();
+  options.clock = &clock;
+  options.interval = config.rules.interval;
+  options.drill = config.drill;
+  options.on_changed = [this](SqliteDatabase& database, std::span<const Alert> changed,
+                              std::int64_t now_ms) {
+    return notices.Process(database, changed, now_ms);
+  };
+  options.on_stored = [this] { notices.Wake(); };
+  Result<SqliteDatabase> database = OpenStateDb(state_path);
+  if (!database) return Forward(database.error());
+  Result<std::unique_ptr<RuleEngine>> engine =
+      RuleEngine::Create(std::move(options), config.rules.list, std::move(*database));
+  if (!engine) return Forward(engine.error());
+  rules = std::make_unique<RuleRunner>(std::move(*engine), config.rules.interval,
+                                       [this] { return Settled(); });
+  return {};
+}
+
+Status App::Impl::StartCollecting() {
+  CollectorOptions options;
+  options.clock = &clock;
+  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) {
+    const std::lock_guard lock(append_mutex);
+    return store->Append(samples);
+  };
+  options.on_event = [this](std::int64_t event_ns) { rules->Wake(event_ns); };
+  Result<std::unique_ptr<Collector>> started = Collector::Start(std::move(options), config.collect);
+  if (!started) return Forward(started.error());
+  const std::lock_guard lock(collector_mutex);
+  collector = std::move(*started);
+  return {};
+}
+
+void App::Impl::StopCollecting() {
+  std::shared_ptr<Collector> old;
+  {
+    const std::lock_guard lock(collector_mutex);
+    old = std::move(collector);
+  }
+  // Whoever still reads a snapshot of it is done within a moment; the threads end here.
+  old.reset();
+}
+
+bool App::Impl::Settled() {
+  const std::lock_guard lock(collector_mutex);
+  return collector != nullptr && collector->Settled();
+}
+
+TargetsSnapshot App::Impl::Targets() {
+  const std::lock_guard lock(collector_mutex);
+  return collector == nullptr ? TargetsSnapshot() : collector->Snapshot();
+}
+
+std::string App::Impl::ExternalUrl() const {
+  return config.http.external_url.empty() ? "http://" + server->addresses().front().ToString()
+                                          : config.http.external_url;
+}
+
+Result<std::vector<OutboxRow>> App::Impl::ListNotices(const OutboxQuery& query) {
+  const std::lock_guard lock(outbox_mutex);
+  return ListOutbox(*outbox, query);
+}
+
+HttpResponse App::Impl::Handle(const HttpRequest& request) {
+  if (serving) return api->Handle(request);
+  HttpResponse response;
+  response.status = kStatusStarting;
+  response.body = "starting\n";
+  return response;
+}
+
+void App::Impl::Metrics(telemetry::TextWriter& page) {
+  MetricsInput input;
+  input.started_ms = started_ms;
+  input.reload_successful = reload.successful;
+  input.reload_success_ms = reload.success_ms;
+  input.targets = Targets();
+  input.rules = *rules->Snapshot();
+  input.receivers = counters.Snapshot();
+  WriteMetrics(page, input);
+}
+
+// Reads the configuration again. A faulty one is said and changes nothing; fails only where a part
+// could not be started again.
+Status App::Impl::Reload() {
+  Result<Config> next = LoadConfig(config_files);
+  if (next &&
+      (next->http.listen != config.http.listen || next->storage.dir != config.storage.dir)) {
+    next = Fail(ErrorCode::kInvalid, "[http] listen and [storage] dir need a restart");
+  }
+  if (!next) {
+    reload.successful = false;
+    LogError("the old configuration stays: {}", next.error().message);
+    return {};
+  }
+  if (Status taken = TakeOver(std::move(*next)); !taken) return taken;
+  reload.successful = true;
+  reload.success_ms = clock.NowMs();
+  LogInfo("took over the configuration: {} rules, {} receivers", config.rules.list.size(),
+          config.receivers.size());
+  return {};
+}
+
+Status App::Impl::TakeOver(Config next) {
+  const bool other_targets = next.collect != config.collect;
+  config = std::move(next);
+  if (Status configured = notices.Configure(config, ExternalUrl()); !configured) return configured;
+  // The old collector ends first: two sessions with one client id would drive each other out.
+  if (other_targets) StopCollecting();
+  rules->ReplaceRules(config.rules.list, config.drill, config.rules.interval);
+  return other_targets ? StartCollecting() : Status();
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+App::~App() = default;
+
+Result<std::unique_ptr<App>> App::Create(std::vector<std::string> config_files, Config config) {
+  auto impl = std::make_unique<Impl>(std::move(config_files), std::move(config));
+  if (Status opened = impl->OpenStorage(); !opened) return Forward(opened.error());
+  if (Status started = impl->StartServing(); !started) return Forward(started.error());
+  if (Status started = impl->StartRules(); !started) return Forward(started.error());
+  if (Status started = impl->StartCollecting(); !started) return Forward(started.error());
+  impl->reload.success_ms = impl->clock.NowMs();
+  impl->serving = true;
+  return std::unique_ptr<App>(new App(std::move(impl)));
+}
+
+Status App::Run(StopSignal& stop) {
+  std::printf("ready cloud_alertd http=%s\n",
+              impl_->server->addresses().front().ToString().c_str());
+  std::fflush(stdout);
+  while (true) {
+    const StopSignal::Kind kind = stop.Wait();
+    if (kind == StopSignal::Kind::kStop) return {};
+    if (kind != StopSignal::Kind::kReload) continue;
+    if (Status reloaded = impl_->Reload(); !reloaded) return reloaded;
+  }
+}
+
+}  // namespace atalaya::alertd

@@ -1,0 +1,194 @@
+#include "alertd/config.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/config.h"
+
+namespace atalaya::alertd {
+namespace {
+
+constexpr std::size_t kMaxRuleFiles = 1'000;
+constexpr std::chrono::milliseconds kMaxRulesInterval{3'600'000};
+
+// What the files have in common while they are read.
+struct Reading {
+  Config config;
+  std::vector<std::string> rule_files;
+  std::vector<std::string> faults;  // Of whole files, a line each or more.
+  std::set<std::string> jobs, probes, processes, receivers;
+  std::size_t targets = 0;
+};
+
+void Unique(ConfigTable& table, std::string_view key, const std::string& name,
+            std::set<std::string>& seen) {
+  if (!name.empty() && !seen.insert(name).second)
+    table.Fault(key,
+                fmt::format("\"{}\" is there already; each {} needs its own", name, table.Name()));
+}
+
+std::string Beside(const std::string& file, const std::string& path) {
+  if (path.empty() || path.front() == '/') return path;
+  return (std::filesystem::path(file).parent_path() / path).string();
+}
+
+HostPort ReadListen(ConfigTable& table, std::string_view key, const HostPort& default_value) {
+  if (!table.Has(key)) return default_value;
+  const std::string text = table.String(key);
+  const Result<HostPort> address = ParseHostPort(text);
+  if (address) return *address;
+  table.Fault(key, address.error().message);
+  return default_value;
+}
+
+// The files that `pattern` names; without a wildcard it must be there.
+std::vector<std::string> Expand(ConfigTable& table, const std::string& pattern) {
+  std::vector<std::string> files;
+  glob_t found{};
+  const int code = glob(pattern.c_str(), 0, nullptr, &found);
+  for (std::size_t i = 0; i < found.gl_pathc; ++i) files.emplace_back(found.gl_pathv[i]);
+  globfree(&found);
+  if (code == GLOB_NOMATCH && pattern.find_first_of("*?[") == std::string::npos) {
+    table.Fault("files", fmt::format("{}: there is no such file", pattern));
+  } else if (code != 0 && code != GLOB_NOMATCH) {
+    table.Fault("files", fmt::format("{}: cannot be read", pattern));
+  }
+  return files;
+}
+
+void ReadRulesTable(ConfigTable table, const std::string& file, Reading& reading) {
+  auto& interval = reading.config.rules.interval;
+  interval = table.Duration("interval", interval);
+  if (interval < kMinInterval || interval > kMaxRulesInterval) {
+    table.Fault("interval", "is out of range (100ms to 1h)");
+    interval = Config::Rules().interval;
+  }
+  for (const std::string& pattern : table.Strings("files")) {
+    for (std::string& found : Expand(table, Beside(file, pattern))) {
+      const auto& all = reading.rule_files;
+      if (std::find(all.begin(), all.end(), found) == all.end())
+        reading.rule_files.push_back(std::move(found));
+    }
+  }
+  if (reading.rule_files.size() > kMaxRuleFiles)
+    table.Fault("files", fmt::format("more than {} rule files", kMaxRuleFiles));
+}
+
+void ReadDrill(ConfigTable root, Reading& reading) {
+  if (!root.Has("drill")) return;
+  ConfigTable table = root.Table("drill");
+  DrillConfig drill;
+  drill.match = table.StringMap("match");
+  drill.notify = table.Bool("notify", false);
+  if (drill.match.empty())
+    table.Fault("[drill]: \"match\" is missing (write match = { server = \"cloud_server\" })");
+  reading.config.drill = std::move(drill);
+}
+
+void CountTargets(ConfigTable& table, std::size_t count, Reading& reading) {
+  reading.targets += count;
+  if (reading.targets > kMaxTargets)
+    table.Fault(
+        fmt::format("{} targets so far; at most {} are allowed", reading.targets, kMaxTargets));
+}
+
+void ReadCollect(ConfigTable& root, const std::string& file, Reading& reading) {
+  CollectorConfig& collect = reading.config.collect;
+  for (ConfigTable& table : root.Tables("scrape")) {
+    ScrapeConfig scrape = ReadScrape(table);
+    Unique(table, "job", scrape.job, reading.jobs);
+    CountTargets(table, scrape.targets.size(), reading);
+    collect.scrapes.push_back(std::move(scrape));
+  }
+  for (ConfigTable& table : root.Tables("probe")) {
+    ProbeConfig probe = ReadProbe(table);
+    Unique(table, "name", probe.name, reading.probes);
+    CountTargets(table, 1, reading);
+    collect.probes.push_back(std::move(probe));
+  }
+  for (ConfigTable& table : root.Tables("process")) {
+    ProcessConfig process = ReadProcess(table);
+    Unique(table, "name", process.name, reading.processes);
+    process.stats_file = Beside(file, process.stats_file);
+    process.pid_file = Beside(file, process.pid_file);
+    collect.processes.push_back(std::move(process));
+  }
+  if (root.Has("telemetry")) {
+    ConfigTable table = root.Table("telemetry");
+    collect.telemetry = ReadTelemetry(table);
+  }
+}
+
+void ReadReceivers(ConfigTable& root, Reading& reading) {
+  for (ConfigTable& table : root.Tables("receiver")) {
+    ReceiverConfig receiver = ReadReceiver(table);
+    Unique(table, "name", receiver.name, reading.receivers);
+    reading.config.receivers.push_back(std::move(receiver));
+    if (reading.config.receivers.size() == kMaxReceivers + 1)
+      table.Fault(fmt::format("more than {} receivers", kMaxReceivers));
+  }
+}
+
+void ReadConfigFile(const std::string& path, Reading& reading) {
+  Result<ConfigFile> file = ConfigFile::Load(path);
+  if (!file) {
+    reading.faults.push_back(file.error().message);
+    return;
+  }
+  Config& config = reading.config;
+  ConfigTable root = file->Root();
+  ConfigTable http = root.Table("http");
+  config.http.listen = ReadListen(http, "listen", config.http.listen);
+  config.http.external_url = http.String("external_url", config.http.external_url);
+  ConfigTable storage = root.Table("storage");
+  if (storage.Has("dir")) config.storage.dir = Beside(path, storage.RequiredString("dir"));
+  ReadRulesTable(root.Table("rules"), path, reading);
+  ReadDrill(root, reading);
+  ReadCollect(root, path, reading);
+  ReadReceivers(root, reading);
+  if (Status good = file->Finish(); !good) reading.faults.push_back(good.error().message);
+}
+
+void ReadRuleFile(const std::string& path, Reading& reading) {
+  Result<ConfigFile> file = ConfigFile::Load(path);
+  if (!file) {
+    reading.faults.push_back(file.error().message);
+    return;
+  }
+  std::vector<Rule> rules;
+  for (ConfigTable& table : file->Root().Tables("rule")) rules.push_back(ReadRule(table));
+  if (Status good = file->Finish(); !good) {
+    reading.faults.push_back(good.error().message);
+    return;
+  }
+  for (Rule& rule : rules) reading.config.rules.list.push_back(std::move(rule));
+}
+
+}  // namespace
+
+Result<Config> LoadConfig(const std::vector<std::string>& paths) {
+  Reading reading;
+  for (const std::string& path : paths) ReadConfigFile(path, reading);
+  for (const std::string& path : reading.rule_files) ReadRuleFile(path, reading);
+  if (!reading.faults.empty())
+    return Fail(ErrorCode::kInvalid, "{}", fmt::join(reading.faults, "\n"));
+  return std::move(reading.config);
+}
+
+std::string DescribeConfig(const Config& config, bool show_rules) {
+  std::size_t targets = 0;
+  for (const ScrapeConfig& scrape : config.collect.scrapes) targets += scrape.targets.size();
+  std::string text = fmt::format(
+      "the configuration is good: {} scrape targets, {} probes, {} processes, {} rules, {} "
+      "receivers\n",
+      targets, config.collect.probes.size(), config.collect.processes.size(),
+      config.rules.list.size(), config.receivers.size());
+  if (!show_rules) return text;
+  for (const Rule& rule : config.rules.list) text += "\n" + DescribeRule(rule) + "\n";
+  return text;
+}
+
+}  // namespace atalaya::alertd

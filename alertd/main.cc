@@ -1,0 +1,44 @@
+#include <cstdio>
+#include <string>
+
+#include "alertd/app.h"
+#include "alertd/config.h"
+#include "alertd/options.h"
+#include "base/log.h"
+#include "base/stop_signal.h"
+
+namespace {
+
+using namespace atalaya;
+
+constexpr int kUsageError = 2;
+constexpr int kRuntimeError = 1;
+
+// A fault in a file begins with its place, so that editors find it; other words with the program.
+int End(const Error& error, int code) {
+  const bool has_place = error.message.find(".toml:") != std::string::npos;
+  std::fprintf(stderr, "%s%s\n", has_place ? "" : "cloud_alertd: ", error.message.c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Result<alertd::Options> options = alertd::ParseOptions(argc, argv);
+  if (!options) return End(options.error(), kUsageError);
+  StopSignal stop = StopSignal::Install();
+  InitLog("cloud_alertd", options->log_level);
+
+  Result<alertd::Config> config = alertd::LoadConfig(options->config_files);
+  if (!config) return End(config.error(), kUsageError);
+  if (options->check_config) {
+    std::fputs(alertd::DescribeConfig(*config, options->show_rules).c_str(), stdout);
+    return 0;
+  }
+
+  Result<std::unique_ptr<alertd::App>> app =
+      alertd::App::Create(options->config_files, std::move(*config));
+  if (!app) return End(app.error(), kRuntimeError);
+  Status ended = (*app)->Run(stop);
+  return ended ? 0 : End(ended.error(), kRuntimeError);
+}

@@ -1,0 +1,112 @@
+#include "alertd/metrics.h"
+
+#include "base/version.h"
+#include "telemetry/text_writer.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using telemetry::LabelText;
+using telemetry::MetricType;
+using telemetry::TextWriter;
+
+double Seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
+
+void One(TextWriter& page, std::string_view name, MetricType type, std::string_view help,
+         double value) {
+  page.Family(name, type, help);
+  page.Sample("", value);
+}
+
+void WriteProgram(TextWriter& page, const MetricsInput& input) {
+  page.Family("cloud_alertd_build_info", MetricType::kGauge, "1, with the version as a label.");
+  page.Sample(LabelText("version", kVersion).text(), 1);
+  One(page, "cloud_alertd_start_time_seconds", MetricType::kGauge,
+      "When the program began, Unix time.", Seconds(input.started_ms));
+  One(page, "cloud_alertd_config_last_reload_successful", MetricType::kGauge,
+      "Whether the last attempt to read the configuration succeeded.",
+      input.reload_successful ? 1 : 0);
+  One(page, "cloud_alertd_config_last_reload_success_timestamp_seconds", MetricType::kGauge,
+      "When a configuration was last taken over, Unix time.", Seconds(input.reload_success_ms));
+}
+
+void WriteCollect(TextWriter& page, const TargetsSnapshot& targets) {
+  std::int64_t by_health[3] = {0, 0, 0};
+  for (const TargetStatus& target : targets.targets)
+    ++by_health[static_cast<std::size_t>(target.health)];
+  page.Family("cloud_alertd_targets", MetricType::kGauge,
+              "Scrape targets, probes, processes and the telemetry session, by health.");
+  for (const TargetHealth health :
+       {TargetHealth::kUnknown, TargetHealth::kUp, TargetHealth::kDown}) {
+    page.Sample(LabelText("health", TargetHealthName(health)).text(),
+                by_health[static_cast<std::size_t>(health)]);
+  }
+  page.Family("cloud_alertd_samples_total", MetricType::kCounter, "Samples given to the history.");
+  page.Sample("", targets.samples);
+  page.Family("cloud_alertd_dropped_batches_total", MetricType::kCounter,
+              "Batches of samples dropped because the history was too slow.");
+  page.Sample("", targets.dropped_batches);
+  page.Family("cloud_alertd_telemetry_refused_total", MetricType::kCounter,
+              "Telemetry packets that could not be read or were over a limit.");
+  page.Sample("", targets.refused_packets);
+}
+
+void WriteRules(TextWriter& page, const RulesSnapshot& rules) {
+  std::int64_t pending = 0, firing = 0, failing = 0;
+  double seconds = 0;
+  for (const RuleStatus& rule : rules.rules) {
+    for (const Alert& alert : rule.alerts)
+      ++(alert.state == AlertState::kFiring ? firing : pending);
+    if (!rule.last_error.empty()) ++failing;
+    seconds += std::chrono::duration<double>(rule.evaluation_time).count();
+  }
+  One(page, "cloud_alertd_rules", MetricType::kGauge, "Rules loaded.",
+      static_cast<double>(rules.rules.size()));
+  One(page, "cloud_alertd_rules_failing", MetricType::kGauge, "Rules whose last evaluation failed.",
+      static_cast<double>(failing));
+  One(page, "cloud_alertd_rule_evaluation_seconds", MetricType::kGauge,
+      "Time that the last evaluation of all rules took.", seconds);
+  One(page, "cloud_alertd_rule_last_evaluation_timestamp_seconds", MetricType::kGauge,
+      "When the rules were last evaluated, Unix time.", Seconds(rules.evaluated_at_ms));
+  page.Family("cloud_alertd_alerts", MetricType::kGauge, "Alerts by state.");
+  page.Sample(LabelText("state", "pending").text(), pending);
+  page.Sample(LabelText("state", "firing").text(), firing);
+}
+
+void WriteNotices(TextWriter& page, const std::vector<ReceiverCounters>& receivers) {
+  struct Column {
+    std::string_view name;
+    MetricType type;
+    std::string_view help;
+    std::uint64_t ReceiverCounters::*value;
+  };
+  const Column columns[] = {
+      {"cloud_alertd_notices_sent_total", MetricType::kCounter, "Notices that a receiver accepted.",
+       &ReceiverCounters::sent},
+      {"cloud_alertd_notices_failed_total", MetricType::kCounter,
+       "Notices that a receiver refused for good.", &ReceiverCounters::failed},
+      {"cloud_alertd_notices_retried_total", MetricType::kCounter,
+       "Attempts that failed and are made again.", &ReceiverCounters::retried},
+      {"cloud_alertd_notices_dropped_total", MetricType::kCounter,
+       "Notices given up for a limit or because their receiver is gone.",
+       &ReceiverCounters::dropped},
+      {"cloud_alertd_notices_waiting", MetricType::kGauge, "Notices in the outbox.",
+       &ReceiverCounters::waiting},
+  };
+  for (const Column& column : columns) {
+    page.Family(column.name, column.type, column.help);
+    for (const ReceiverCounters& receiver : receivers)
+      page.Sample(LabelText("receiver", receiver.receiver).text(), receiver.*column.value);
+  }
+}
+
+}  // namespace
+
+void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
+  WriteProgram(page, input);
+  WriteCollect(page, input.targets);
+  WriteRules(page, input.rules);
+  WriteNotices(page, input.receivers);
+}
+
+}  // namespace atalaya::alertd

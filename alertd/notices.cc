@@ -1,0 +1,50 @@
+#include "alertd/notices.h"
+
+#include "alertd/state_db.h"
+
+namespace atalaya::alertd {
+
+Status Notices::Configure(const Config& config, const std::string& external_url) {
+  Result<SqliteDatabase> database = OpenStateDb(state_path_);
+  if (!database) return Forward(database.error());
+  DispatcherOptions dispatching;
+  dispatching.receivers = config.receivers;
+  dispatching.drill_notify = config.drill && config.drill->notify;
+  dispatching.clock = &clock_;
+  dispatching.counters = &counters_;
+  DelivererOptions delivering;
+  delivering.receivers = config.receivers;
+  delivering.external_url = external_url;
+  delivering.clock = &clock_;
+  delivering.counters = &counters_;
+
+  std::unique_ptr<Deliverer> old;
+  {
+    const std::lock_guard lock(mutex_);
+    dispatcher_ = std::make_unique<Dispatcher>(std::move(dispatching));
+    old = std::move(deliverer_);
+  }
+  old.reset();  // Waits; meanwhile notices gather in the outbox, where the new one finds them.
+  Result<std::unique_ptr<Deliverer>> deliverer =
+      Deliverer::Start(std::move(delivering), std::move(*database));
+  if (!deliverer) return Forward(deliverer.error());
+  const std::lock_guard lock(mutex_);
+  deliverer_ = std::move(*deliverer);
+  deliverer_->Wake();  // For what was committed while there was none.
+  return {};
+}
+
+Status Notices::Process(SqliteDatabase& database, std::span<const Alert> changed,
+                        std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  const Result<std::size_t> rows = dispatcher_->Process(database, changed, now_ms);
+  if (!rows) return Forward(rows.error());
+  return {};
+}
+
+void Notices::Wake() {
+  const std::lock_guard lock(mutex_);
+  if (deliverer_) deliverer_->Wake();
+}
+
+}  // namespace atalaya::alertd
