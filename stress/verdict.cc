@@ -126,6 +126,12 @@ std::vector<std::string> Notes(const RunRecord& record) {
         "latency counts from the intended send time all the same.",
         WordCount(record.totals.held_back)));
   }
+  const LedgerFigures& ledger = record.totals.ledger;
+  if (ledger.received > 0 && ledger.lost() > 0) {
+    notes.push_back(
+        fmt::format("The latencies are those of the {} messages that arrived; {} never did.",
+                    WordCount(ledger.received), WordCount(ledger.lost())));
+  }
   if (!record.server_note.empty()) {
     notes.push_back("No figures of the server: " + record.server_note + ".");
   }

@@ -77,6 +77,8 @@ TEST(Verdict, SaysThatTheTargetFailedEvenWhereTheRunIsValid) {
   EXPECT_TRUE(verdict.target_failed);
   EXPECT_EQ(verdict.ExitCode(), kExitTargetFailed);
   EXPECT_THAT(verdict.sentence, HasSubstr("10 lost"));
+  EXPECT_THAT(verdict.notes,
+              testing::Contains(HasSubstr("990 messages that arrived; 10 never did")));
 }
 
 TEST(Verdict, AllowsDuplicatesAtQos1Only) {
