@@ -24,12 +24,14 @@ std::int64_t KeyOf(SeriesId series, std::int64_t start_ms) {
 
 std::int64_t StartOf(std::int64_t key) { return key & kMaxTimeMs; }
 
+// By migration. The application id says that the file is this store's: "AtlH".
 constexpr std::array<std::string_view, 1> kMigrations = {R"(
   CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL, sealed_batch INTEGER NOT NULL);
   CREATE TABLE batch(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
   CREATE TABLE chunk(key INTEGER PRIMARY KEY, end_ms INTEGER NOT NULL, data BLOB NOT NULL);
   CREATE TABLE run(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
                    stopped INTEGER NOT NULL);
+  PRAGMA application_id = 0x41746c48;
 )"};
 
 enum Query : std::size_t {

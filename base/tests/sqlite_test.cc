@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -20,7 +21,7 @@ constexpr std::array<std::string_view, 2> kSecond = {
 class Sqlite : public testing::Test {
  protected:
   Sqlite() {
-    folder_ = testing::TempDir() + "/sqlite_" +
+    folder_ = testing::TempDir() + "/sqlite_" + std::to_string(getpid()) + "_" +
               testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -24,7 +25,7 @@ using testing::SizeIs;
 class StoreTest : public testing::Test {
  protected:
   StoreTest() {
-    folder_ = testing::TempDir() + "/store_" +
+    folder_ = testing::TempDir() + "/store_" + std::to_string(getpid()) + "_" +
               testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
@@ -379,6 +380,18 @@ TEST_F(StoreTest, RefusesANewerFile) {
   EXPECT_EQ(FileSetAside(), "");
   std::filesystem::remove(options_.path);
   Open();
+}
+
+// history/tests/kept holds a file of each released format.
+TEST_F(StoreTest, OpensAKeptFileOfFormat1) {
+  store_.reset();
+  std::filesystem::copy_file("history/tests/kept/history-1.db", options_.path,
+                             std::filesystem::copy_options::overwrite_existing);
+  clock_.StepWallClock(std::chrono::hours(1));
+  Open();
+  ExpectRow("up", 500);
+  EXPECT_GT(store_->Stats().head_samples, 100u);
+  EXPECT_THAT(store_->Runs(0, kMaxTime), SizeIs(2));
 }
 
 TEST_F(StoreTest, AnswersQueriesWhileItAppends) {

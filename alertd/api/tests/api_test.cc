@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,7 @@ using testing::HasSubstr;
 class ApiTest : public testing::Test {
  protected:
   ApiTest() {
-    folder_ = testing::TempDir() + "/api_" +
+    folder_ = testing::TempDir() + "/api_" + std::to_string(getpid()) + "_" +
               testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
