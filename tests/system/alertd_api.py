@@ -1,0 +1,113 @@
+"""Debian's promtool reads the API of a running cloud_alertd: instant, range, series and labels; and what it must refuse."""
+
+import http.server
+import json
+import threading
+import time
+import urllib.parse
+
+import harness
+
+PAGE = b"""# HELP test_requests_total Requests.
+# TYPE test_requests_total counter
+test_requests_total{code="200"} 7
+test_requests_total{code="500"} 1
+# TYPE test_gauge gauge
+test_gauge 2.5
+"""
+
+
+class Metrics(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_):
+        pass
+
+
+def start_target(bench) -> str:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+    bench.callback(server.shutdown)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"127.0.0.1:{server.server_port}"
+
+
+def start_alertd(bench, target: str) -> str:
+    config = bench.dir / "alertd.toml"
+    config.write_text(f"""
+[http]
+listen = "127.0.0.1:0"
+[storage]
+dir = "{bench.dir}/alertd"
+[[scrape]]
+job = "test"
+targets = ["{target}"]
+interval = "500ms"
+timeout = "400ms"
+""")
+    (bench.dir / "alertd").mkdir()
+    return bench.start("cloud_alertd", "--config", config).ready()["http"]
+
+
+def get(address: str, path: str, **params):
+    status, headers, body = harness.http(f"http://{address}{path}?{urllib.parse.urlencode(params)}")
+    return status, headers, json.loads(body) if body.startswith(b"{") else body
+
+
+def promtool(*command) -> str:
+    tool = harness.peer("prometheus", "usr/bin/promtool")
+    done = harness.run_program(tool, *command)
+    assert done.returncode == 0, f"promtool {command}: {done.stderr}"
+    return done.stdout
+
+
+def ask_with_promtool(address: str):
+    url = f"http://{address}"
+    instant = promtool("query", "instant", url, "sum(test_requests_total)")
+    assert instant.startswith("{} => 8 @["), instant
+    start = str(int(time.time()) - 60)
+    ranged = promtool("query", "range", f"--start={start}", "--step=1s", url, "test_gauge")
+    assert "2.5 @[" in ranged and 'job="test"' in ranged, ranged
+    series = promtool("query", "series", "--match=test_requests_total", url)
+    assert series.count("__name__=\"test_requests_total\"") == 2, series
+    labels = promtool("query", "labels", url, "code")
+    assert labels.split() == ["200", "500"], labels
+
+
+def ask_by_hand(address: str):
+    status, headers, answer = get(address, "/api/v1/query", query="up{")
+    assert status == 400 and answer["errorType"] == "bad_data", answer
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Access-Control-Allow-Origin"] is None
+    status, _, answer = get(address, "/api/v1/targets")
+    assert answer["data"]["activeTargets"][0]["health"] == "up", answer
+    assert get(address, "/api/v1/rules")[2]["data"]["groups"] == []
+    assert get(address, "/api/v1/alerts")[2]["data"]["alerts"] == []
+    assert get(address, "/api/atalaya/notices")[2]["data"]["notices"] == []
+    assert get(address, "/-/healthy")[0] == 200 and get(address, "/-/ready")[0] == 200
+    assert b"cloud_alertd_history_samples_total" in get(address, "/metrics")[2]
+    assert b"<title>Atalaya</title>" in get(address, "/")[2]
+    status, _, _ = harness.http(f"http://{address}/api/v1/alerts", headers={"Host": "evil.example"})
+    assert status == 421, status
+    status, _, body = harness.http(f"http://{address}/api/v1/query", "POST", b"query=1%2B1",
+                                   {"Content-Type": "application/x-www-form-urlencoded"})
+    assert json.loads(body)["data"]["result"][1] == "2", body
+
+
+def main():
+    with harness.Bench() as bench:
+        address = start_alertd(bench, start_target(bench))
+        # Some seconds of scrapes, so that a range of whole seconds meets them.
+        harness.wait_for("six scrapes", lambda: get(
+            address, "/api/v1/query", query="count_over_time(test_gauge[1m]) >= 6")[2]["data"]["result"])
+        ask_by_hand(address)
+        ask_with_promtool(address)
+
+
+harness.run(main)
