@@ -15,7 +15,8 @@ namespace atalaya::cloud_server {
 
 using telemetry::Stat;
 
-Connection::Connection(Loop* loop, UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {
+Connection::Connection(Loop* loop, UniqueFd fd)
+    : loop_(loop), fd_(std::move(fd)), output_(&loop->buffers()) {
   last_packet_ns_ = loop->now_ns();
 }
 
@@ -62,12 +63,14 @@ void Connection::Receive() {
     in_.append(buffer.data(), bytes);
     in_.erase(0, Process(in_));
   }
+  if (in_.empty()) in_.shrink_to_fit();  // Most connections are idle most of the time.
   if (hand_off_to_ >= 0 && !closing_)
     loop_->HandOff(this, static_cast<std::uint16_t>(hand_off_to_));
 }
 
 void Connection::Adopt(Loop* loop) {
   loop_ = loop;
+  output_.SetPool(&loop->buffers());
   hand_off_to_ = -1;
   last_packet_ns_ = loop->now_ns();
 }

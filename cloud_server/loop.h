@@ -70,6 +70,7 @@ class Loop : public IoHandler {
   TimerWheel& wheel() { return wheel_; }
   std::int64_t now_ns() const { return events_->turn_start_ns(); }
   std::int64_t TickOf(std::int64_t steady_ns) const;
+  BufferPool& buffers() { return buffers_; }
   std::span<char> read_buffer() { return read_buffer_; }
   std::uint16_t index() const { return index_; }
   std::uint16_t OwnerOf(std::string_view client_id) const;
@@ -135,6 +136,7 @@ class Loop : public IoHandler {
   UniqueFd wake_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<char> read_buffer_;
+  BufferPool buffers_;
   TimerWheel wheel_;
   std::int64_t start_ns_ = 0;
   RouteCache routes_;

@@ -10,10 +10,34 @@ namespace atalaya::cloud_server {
 namespace {
 
 constexpr std::size_t kVectorsPerSend = 64;
-constexpr std::size_t kKeptTailBytes = 256u
-                                       << 10;  // A larger tail gives its memory back once sent.
+constexpr std::size_t kNewBufferBytes = 4u << 10;
+constexpr std::size_t kKeptBuffers = 1024;
+constexpr std::size_t kKeptBufferBytes = 256u << 10;  // A larger one is not worth keeping.
 
 }  // namespace
+
+std::string BufferPool::Take() {
+  std::string buffer;
+  if (free_.empty()) {
+    buffer.reserve(kNewBufferBytes);
+  } else {
+    buffer = std::move(free_.back());
+    free_.pop_back();
+  }
+  return buffer;
+}
+
+void BufferPool::Give(std::string buffer) {
+  if (free_.size() >= kKeptBuffers || buffer.capacity() > kKeptBufferBytes) return;
+  buffer.clear();
+  free_.push_back(std::move(buffer));
+}
+
+void Output::GiveTailBack() {
+  if (tail_.capacity() >= kSmallestBuffer) pool_->Give(std::move(tail_));
+  tail_ = std::string();
+  tail_sent_ = 0;
+}
 
 void Output::AppendPayload(MessagePtr message) {
   if (tail_.size() > tail_sent_) {
@@ -69,20 +93,13 @@ void Output::Consume(std::size_t bytes) {
     }
   }
   tail_sent_ += bytes;
+  if (chunks_.empty()) chunks_.Release();
   if (tail_sent_ == tail_.size()) {
-    tail_.clear();
-    tail_sent_ = 0;
-    if (tail_.capacity() > kKeptTailBytes) tail_.shrink_to_fit();
+    GiveTailBack();
   } else if (tail_sent_ > tail_.size() / 2) {
     tail_.erase(0, tail_sent_);
     tail_sent_ = 0;
   }
-}
-
-void Output::ReleaseMemory() {
-  if (!empty()) return;
-  tail_.shrink_to_fit();
-  chunks_.Release();
 }
 
 }  // namespace atalaya::cloud_server

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace atalaya::cloud_server {
+namespace {
+
+// A client that subscribes to very much at once must not keep the others' loops waiting.
+constexpr std::size_t kEditsPerSnapshot = 64;
+
+}  // namespace
 
 SubscriptionTrie SubscriptionIndex::Applied(const SubscriptionTrie& trie,
                                             const SubscriptionEdit& edit) const {
@@ -19,13 +25,18 @@ SubscriptionTrie SubscriptionIndex::Applied(const SubscriptionTrie& trie,
 }
 
 void SubscriptionIndex::Apply(std::span<const SubscriptionEdit> edits) {
-  const std::lock_guard lock(mutex_);
-  for (const SubscriptionEdit& edit : edits) {
-    trie_ = Applied(trie_, edit);
-    changes_.push_back(std::make_shared<const std::string>(edit.filter));
-    if (changes_.size() > kRememberedEdits) changes_.pop_front();
+  while (!edits.empty()) {
+    const std::span<const SubscriptionEdit> some =
+        edits.first(std::min(edits.size(), kEditsPerSnapshot));
+    edits = edits.subspan(some.size());
+    const std::lock_guard lock(mutex_);
+    for (const SubscriptionEdit& edit : some) {
+      trie_ = Applied(trie_, edit);
+      changes_.push_back(std::make_shared<const std::string>(edit.filter));
+      if (changes_.size() > kRememberedEdits) changes_.pop_front();
+    }
+    version_.fetch_add(some.size(), std::memory_order_release);
   }
-  version_.fetch_add(edits.size(), std::memory_order_release);
 }
 
 void SubscriptionIndex::Refresh(View* view) const {

@@ -40,7 +40,7 @@ struct SubscriptionEdit {
 // else. Threads: any.
 class SubscriptionIndex {
  public:
-  // Applies all of `edits` and publishes one new snapshot. When it returns, every reader that asks
+  // Applies all of `edits`, in order and in few snapshots. When it returns, every reader that asks
   // for version() sees them: so a SUBACK follows it. Blocks for the copy of the paths.
   void Apply(std::span<const SubscriptionEdit> edits);
 

@@ -27,7 +27,8 @@ TEST(Output, SendsSmallAndSharedPartsInOrderThroughASmallSocket) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
   const UniqueFd writer(pair[0]);
   const UniqueFd reader(pair[1]);
-  Output output;
+  BufferPool pool;
+  Output output(&pool);
   std::string expected;
   for (int i = 0; i < 300; ++i) {
     const std::string small = "small" + std::to_string(i);
@@ -58,7 +59,8 @@ TEST(Output, SaysThatThePeerIsGone) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   const UniqueFd writer(pair[0]);
   UniqueFd(pair[1]).Reset();
-  Output output;
+  BufferPool pool;
+  Output output(&pool);
   output.Append("x");
   std::size_t sent = 0;
   EXPECT_EQ(output.Flush(writer.get(), &sent), Output::Outcome::kFailed);
