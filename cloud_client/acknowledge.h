@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "cloud_client/client.h"
@@ -8,10 +9,10 @@
 namespace atalaya::cloud_client {
 
 struct Acknowledge::Target {
-  Target(const std::shared_ptr<Mailbox>& the_mailbox, HandledMessage the_message)
+  Target(const std::shared_ptr<Mailbox>& the_mailbox, std::uint64_t the_message)
       : mailbox(the_mailbox), message(the_message) {}
   std::weak_ptr<Mailbox> mailbox;
-  HandledMessage message;
+  std::uint64_t message;  // Its number in the order of arrival.
 };
 
 }  // namespace atalaya::cloud_client

@@ -20,12 +20,11 @@ Status Mailbox::Publish(PendingPublish publish, std::size_t max_packets, std::si
   return {};
 }
 
-bool Mailbox::Handled(HandledMessage message) {
+void Mailbox::Handled(std::uint64_t message) {
   const std::lock_guard lock(mutex_);
-  if (loop_ == nullptr) return false;
+  if (loop_ == nullptr) return;
   letters_.handled.push_back(message);
   WakeLocked();
-  return true;
 }
 
 bool Mailbox::Call(std::function<void()> call) {

@@ -25,19 +25,13 @@ struct PendingPublish {
   std::size_t Bytes() const { return packet.topic.size() + packet.payload.size(); }
 };
 
-// One message that was handled: which connection brought it, and its place in the order of arrival.
-struct HandledMessage {
-  std::uint64_t connection = 0;
-  std::uint64_t number = 0;
-};
-
 // Where other threads leave things for the client's own thread, and the count of what is queued.
 // Outlives the client as long as an Acknowledge does. Threads: any.
 class Mailbox {
  public:
   struct Letters {
     std::vector<PendingPublish> publishes;
-    std::vector<HandledMessage> handled;
+    std::vector<std::uint64_t> handled;  // Messages, by their number in the order of arrival.
     std::vector<std::function<void()>> calls;
   };
 
@@ -46,7 +40,7 @@ class Mailbox {
       : loop_(loop), on_letters_(std::move(on_letters)) {}
 
   Status Publish(PendingPublish publish, std::size_t max_packets, std::size_t max_bytes);
-  bool Handled(HandledMessage message);
+  void Handled(std::uint64_t message);
   bool Call(std::function<void()> call);  // False once closed.
 
   Letters Take();

@@ -51,7 +51,7 @@ void Session::Start() { Resolve(); }
 void Session::TakeLetters() {
   Mailbox::Letters letters = mailbox_->Take();
   for (PendingPublish& publish : letters.publishes) waiting_.push_back(std::move(publish));
-  for (const HandledMessage& message : letters.handled) OnHandled(message);
+  for (const std::uint64_t message : letters.handled) OnHandled(message);
   for (const std::function<void()>& call : letters.calls) call();
   SendWaiting();
 }
@@ -92,7 +92,6 @@ void Session::TryNextAddress() {
     Result<std::unique_ptr<Connection>> connection =
         Connection::Open(loop_, addresses_[next_address_++], std::move(hooks));
     if (connection) {
-      ++connection_number_;
       connection_ = std::move(*connection);
       return;
     }

@@ -73,7 +73,7 @@ class Session {
   void SendWaiting();
   void Send(PendingPublish publish);
   void OnWritten();
-  void OnHandled(const HandledMessage& message);
+  void OnHandled(std::uint64_t message);
   void Finish(PendingPublish publish, Status outcome);
   void RestoreQueue();
   std::uint16_t NewPacketId();
@@ -90,7 +90,6 @@ class Session {
   std::size_t next_address_ = 0;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Connection> retired_;  // The last one: it may still be on the call stack.
-  std::uint64_t connection_number_ = 0;
   bool session_present_ = false;
   std::int64_t connected_at_ns_ = 0;
   TimerId attempt_timer_ = 0;
@@ -105,7 +104,8 @@ class Session {
   std::deque<PendingPublish> in_flight_;  // QoS 1, not acknowledged.
   std::uint16_t last_packet_id_ = 0;
   std::deque<Incoming> incoming_;  // QoS 1 received and not acknowledged, in order of arrival.
-  std::uint64_t next_incoming_ = 0;
+  std::uint64_t next_incoming_ =
+      0;  // Never starts anew, so that no old number is taken for a new one.
 };
 
 }  // namespace atalaya::cloud_client

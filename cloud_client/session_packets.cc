@@ -66,8 +66,8 @@ Status Session::OnPublish(const mqtt::Frame& frame) {
     }
     incoming_.push_back(
         {.number = next_incoming_++, .packet_id = publish->packet_id, .handled = false});
-    acknowledge = Acknowledge(std::make_shared<Acknowledge::Target>(
-        mailbox_, HandledMessage{connection_number_, incoming_.back().number}));
+    acknowledge =
+        Acknowledge(std::make_shared<Acknowledge::Target>(mailbox_, incoming_.back().number));
   }
   if (callbacks_.on_message) {
     callbacks_.on_message(std::move(message), std::move(acknowledge));
@@ -78,12 +78,11 @@ Status Session::OnPublish(const mqtt::Frame& frame) {
 }
 
 // PUBACKs leave in the order of arrival (MQTT-4.6.0-2).
-void Session::OnHandled(const HandledMessage& message) {
-  if (message.connection != connection_number_ || incoming_.empty() ||
-      state_ != State::kConnected || message.number < incoming_.front().number) {
+void Session::OnHandled(std::uint64_t message) {
+  if (incoming_.empty() || state_ != State::kConnected || message < incoming_.front().number) {
     return;
   }
-  const std::uint64_t index = message.number - incoming_.front().number;
+  const std::uint64_t index = message - incoming_.front().number;
   if (index < incoming_.size()) incoming_[index].handled = true;
   while (!incoming_.empty() && incoming_.front().handled) {
     mqtt::Ack ack;

@@ -294,16 +294,17 @@ TEST(Client, SubscribesAgainAfterReconnect) {
 }
 
 TEST(Client, AcknowledgesOnlyWhatWasHandledAndInOrderOfArrival) {
-  Mail<int> acked;
-  std::promise<void> first_was_handled;
+  Mail<std::string> seen;
   Broker broker({[&](BrokerPeer& peer) {
     peer.Accept();
     peer.Publish("a", "1", 11);
     peer.Publish("b", "2", 12);
     peer.Publish("c", "3", 0);
     mqtt::Frame frame;
-    while (peer.Read(&frame) && frame.type == mqtt::PacketType::kPuback) {
-      acked.Put(mqtt::DecodeAck(frame, kVersion)->packet_id);
+    while (peer.Read(&frame) && frame.type != mqtt::PacketType::kDisconnect) {
+      const bool ack = frame.type == mqtt::PacketType::kPuback;
+      seen.Put(ack ? fmt::format("ack {}", mqtt::DecodeAck(frame, kVersion)->packet_id)
+                   : "publish");
     }
   }});
   Mail<std::pair<Message, Acknowledge>> received;
@@ -320,10 +321,12 @@ TEST(Client, AcknowledgesOnlyWhatWasHandledAndInOrderOfArrival) {
   third.second();
   second.second();
   second.second();
-  EXPECT_TRUE(acked.empty());
+  // Leaves after whatever was acknowledged so far.
+  ASSERT_TRUE(client->Publish({.topic = "mark"}));
+  EXPECT_EQ(seen.Next(), "publish");
   first.second();
-  EXPECT_EQ(acked.Next(), 11);
-  EXPECT_EQ(acked.Next(), 12);
+  EXPECT_EQ(seen.Next(), "ack 11");
+  EXPECT_EQ(seen.Next(), "ack 12");
 }
 
 TEST(Client, IgnoresAnAcknowledgementOfAnEarlierConnection) {
