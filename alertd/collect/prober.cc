@@ -91,10 +91,13 @@ void Prober::Impl::ReadReply(Probe& probe) {
   if (got < 0) return Finish(probe, ErrnoText(errno));
   if (got == 0) return Finish(probe, "closed the connection before a CONNACK");
   probe.received.append(buffer, static_cast<std::size_t>(got));
+  // Judged by the first byte, so that a server that speaks something else is not waited for.
+  if (static_cast<unsigned char>(probe.received.front()) >> 4 !=
+      static_cast<int>(mqtt::PacketType::kConnack))
+    return Finish(probe, "answered no CONNACK");
   const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(probe.received, kProbeReplyBytes);
   if (!frame) return Finish(probe, fmt::format("answered no MQTT: {}", FaultName(frame.error())));
   if (frame->size == 0) return;
-  if (frame->type != mqtt::PacketType::kConnack) return Finish(probe, "answered no CONNACK");
   const mqtt::Decoded<mqtt::Connack> connack = mqtt::DecodeConnack(*frame, mqtt::Version::k311);
   if (!connack) {
     return Finish(probe, fmt::format("answered no CONNACK: {}", FaultName(connack.error())));
