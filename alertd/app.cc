@@ -19,6 +19,18 @@
 namespace atalaya::alertd {
 namespace {
 
+// "tower.example" of "https://Tower.example:8443/atalaya"; "" of "".
+std::string HostOfUrl(std::string_view url) {
+  if (const auto scheme = url.find("://"); scheme != std::string_view::npos) {
+    url.remove_prefix(scheme + 3);
+  }
+  std::string host(url.substr(0, url.find_first_of(":/")));
+  for (char& c : host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return host;
+}
+
 constexpr int kStatusStarting = 503;
 
 Status MakeStorageDir(const std::string& dir) {
@@ -103,6 +115,9 @@ Status App::Impl::StartServing() {
   options.engine = queries.get();
   options.clock = &clock;
   options.started_ms = started_ms;
+  if (const std::string host = HostOfUrl(config.http.external_url); !host.empty()) {
+    options.allowed_hosts = {host};
+  }
   options.targets = [this] { return Targets(); };
   options.rules = [this] { return rules->Snapshot(); };
   options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };

@@ -24,7 +24,7 @@ struct ApiOptions {
   const promql::Engine* engine = nullptr;  // Over `store`; required.
   const Clock* clock = &SystemClock();     // For "now".
   std::vector<std::string> allowed_hosts;  // Names besides localhost and IP addresses, without
-                                           // port: the host of external_url, for one.
+                                           // port, in lower case.
   std::int64_t started_ms = 0;             // Of the program, UTC.
 
   // Snapshots; called on the threads that serve, several at once. An empty one stands for nothing
