@@ -10,9 +10,16 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/curl_init.h"
 #include "base/version.h"
 
 namespace atalaya {
+
+void InitCurl() {
+  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  ATALAYA_CHECK(initialized == CURLE_OK);
+}
+
 namespace {
 
 constexpr std::size_t kMaxRequests = 1024;      // Waiting and under way together.
@@ -20,11 +27,6 @@ constexpr long kMaxConnections = 128;           // At once, to all hosts; furthe
 constexpr long kMaxConnectionsPerHost = 8;      // So that one slow host leaves room for others.
 constexpr std::size_t kMaxHeaderBytes = 65536;  // Of a reply; a longer one is kLimit.
 constexpr int kLongestPollMs = 60'000;
-
-void InitCurl() {
-  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ATALAYA_CHECK(initialized == CURLE_OK);
-}
 
 bool HasLineBreak(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;

@@ -7,16 +7,12 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/curl_init.h"
 
 namespace atalaya {
 namespace {
 
 constexpr std::size_t kMaxReplyBytes = 4096;  // Of the last reply's text; the rest is cut.
-
-void InitCurl() {
-  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ATALAYA_CHECK(initialized == CURLE_OK);
-}
 
 struct Upload {
   std::string_view rest;

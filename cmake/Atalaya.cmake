@@ -7,6 +7,10 @@ target_compile_options(atalaya_options INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(ATALAYA_WERROR)
   target_compile_options(atalaya_options INTERFACE -Werror)
 endif()
+if(CMAKE_UNITY_BUILD)
+  # With several sources in one unit, g++ takes each source's anonymous namespace for a header's.
+  target_compile_options(atalaya_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_options(atalaya_options INTERFACE -O1 -g1)
 endif()

@@ -7,11 +7,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "exporter/units.h"
 
 namespace atalaya::exporter {
 namespace {
-
-constexpr double kNsPerSecond = 1e9;
 
 struct Slot {
   std::string name;

@@ -15,6 +15,7 @@ namespace atalaya::history {
 namespace {
 
 using telemetry::LabelledSample;
+using telemetry::EarlierSample;
 using telemetry::Labels;
 using telemetry::Sample;
 using telemetry::SelectRequest;
@@ -23,8 +24,6 @@ using telemetry::SeriesSamples;
 bool SameBits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
-
-bool EarlierSample(const Sample& a, const Sample& b) { return a.time_ms < b.time_ms; }
 
 bool LabelsAcceptable(const Labels& labels) {
   std::size_t bytes = 0;

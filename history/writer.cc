@@ -7,6 +7,7 @@
 namespace atalaya::history {
 namespace {
 
+using telemetry::EarlierSample;
 using telemetry::Sample;
 
 // How many samples make a chunk of this series: spread, so that series that began together are not
@@ -14,8 +15,6 @@ using telemetry::Sample;
 std::size_t ChunkTarget(SeriesId series) {
   return kMinChunkSamples + series * 2654435761u % (kMaxChunkSamples - kMinChunkSamples + 1);
 }
-
-bool EarlierSample(const Sample& a, const Sample& b) { return a.time_ms < b.time_ms; }
 
 // Keeps the first of several samples of one time.
 void SortByTime(std::vector<Sample>& samples) {

@@ -130,7 +130,8 @@ std::optional<double> Resets(const Window& window) {
   return resets;
 }
 
-constexpr Function Ranged(std::string_view name, WindowFunction window, bool for_counters = false) {
+constexpr Function OfChange(std::string_view name, WindowFunction window,
+                            bool for_counters = false) {
   Function function{.name = name, .signature = "m"};
   function.window = window;
   function.for_counters = for_counters;
@@ -141,15 +142,15 @@ constexpr Function kPredictLinear{
     .name = "predict_linear", .signature = "ms", .window = PredictLinear, .time_dependent = true};
 
 constexpr std::array kRateFunctions = {
-    Ranged("changes", Changes),
-    Ranged("delta", Delta),
-    Ranged("deriv", Deriv),
-    Ranged("idelta", Idelta),
-    Ranged("irate", Irate),
-    Ranged("increase", Increase, true),
+    OfChange("changes", Changes),
+    OfChange("delta", Delta),
+    OfChange("deriv", Deriv),
+    OfChange("idelta", Idelta),
+    OfChange("irate", Irate),
+    OfChange("increase", Increase, true),
     kPredictLinear,
-    Ranged("rate", Rate, true),
-    Ranged("resets", Resets),
+    OfChange("rate", Rate, true),
+    OfChange("resets", Resets),
 };
 
 }  // namespace

@@ -113,8 +113,8 @@ constexpr Function Date(std::string_view name, ElementFunction element) {
   return function;
 }
 
-constexpr Function Special(std::string_view name, std::string_view signature, ValueType returns,
-                           SpecialFunction special) {
+constexpr Function OfTime(std::string_view name, std::string_view signature, ValueType returns,
+                          SpecialFunction special) {
   Function function{.name = name, .signature = signature, .returns = returns};
   function.special = special;
   function.time_dependent = true;
@@ -129,8 +129,8 @@ constexpr std::array kTimeFunctions = {
     Date("hour", DatePart<Part::kHour>),
     Date("minute", DatePart<Part::kMinute>),
     Date("month", DatePart<Part::kMonth>),
-    Special("time", "", ValueType::kScalar, Time),
-    Special("timestamp", "v", ValueType::kVector, Timestamp),
+    OfTime("time", "", ValueType::kScalar, Time),
+    OfTime("timestamp", "v", ValueType::kVector, Timestamp),
     Date("year", DatePart<Part::kYear>),
 };
 

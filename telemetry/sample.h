@@ -16,6 +16,8 @@ struct Sample {
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
+inline bool EarlierSample(const Sample& a, const Sample& b) { return a.time_ms < b.time_ms; }
+
 // The NaN that marks "this series ended here", bit for bit Prometheus's, so that stores can be
 // moved.
 inline constexpr std::uint64_t kStaleNanBits = 0x7ff0000000000002;

@@ -30,7 +30,7 @@ constexpr milliseconds kDatabaseRetry{1'000};
 constexpr std::int64_t kGiveUpAfterMs = std::int64_t{3} * 24 * 3600 * 1000;
 constexpr std::int64_t kPruneEveryNs = std::int64_t{600} * 1'000'000'000;
 
-double KernelRandom() {
+double RandomShare() {
   std::uint32_t value = 0;
   ATALAYA_CHECK(getrandom(&value, sizeof value, 0) == sizeof value);
   return static_cast<double>(value) / 4'294'967'296.0;
@@ -263,7 +263,7 @@ Deliverer::Deliverer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Result<std::unique_ptr<Deliverer>> Deliverer::Start(DelivererOptions options,
                                                     SqliteDatabase database) {
   ATALAYA_CHECK(options.counters != nullptr);
-  if (!options.random) options.random = KernelRandom;
+  if (!options.random) options.random = RandomShare;
   std::set<std::string> names;
   for (const ReceiverConfig& receiver : options.receivers) {
     names.insert(receiver.name);

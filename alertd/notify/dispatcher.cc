@@ -14,7 +14,7 @@
 namespace atalaya::alertd {
 namespace {
 
-std::uint64_t KernelRandom() {
+std::uint64_t RandomBits() {
   std::uint64_t value = 0;
   ATALAYA_CHECK(getrandom(&value, sizeof value, 0) == sizeof value);
   return value;
@@ -282,7 +282,7 @@ std::string ReceiverPass::NewId() const {
 }  // namespace
 
 Dispatcher::Dispatcher(DispatcherOptions options) : options_(std::move(options)) {
-  if (!options_.random) options_.random = KernelRandom;
+  if (!options_.random) options_.random = RandomBits;
 }
 
 Result<std::size_t> Dispatcher::Process(SqliteDatabase& database, std::span<const Alert> changed,

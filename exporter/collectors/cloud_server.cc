@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
+#include "exporter/units.h"
 #include "telemetry/server_state.h"
 #include "telemetry/stats_segment.h"
 
@@ -22,8 +23,6 @@ using telemetry::Stat;
 using telemetry::StatsSnapshot;
 using telemetry::TextWriter;
 
-constexpr double kNsPerSecond = 1e9;
-constexpr double kTicksPerSecond = 100;  // USER_HZ.
 constexpr std::string_view kFilePrefix = "atalaya-";
 
 // What /proc says of the server's process.

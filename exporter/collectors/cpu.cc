@@ -3,6 +3,7 @@
 
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
+#include "exporter/units.h"
 
 namespace atalaya::exporter {
 namespace {
@@ -11,7 +12,6 @@ using telemetry::LabelText;
 using telemetry::MetricType;
 using telemetry::TextWriter;
 
-constexpr double kTicksPerSecond = 100;  // USER_HZ, which is part of the kernel's ABI.
 constexpr std::size_t kModes = 8;
 // In the order of /proc/stat (proc(5)); `guest` and `guest_nice` follow and are families of their
 // own, since `user` and `nice` count them too.

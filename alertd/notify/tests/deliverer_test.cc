@@ -114,7 +114,7 @@ void ServeMail(ScriptedPeer& peer, std::map<std::string, std::string>& replies) 
   }
 }
 
-HttpResponse Status(int status) {
+HttpResponse Answer(int status) {
   HttpResponse response;
   response.status = status;
   return response;
@@ -212,7 +212,7 @@ TEST_F(DelivererTest, DeliversAndRecordsEachStage) {
 }
 
 TEST_F(DelivererTest, AnErrorIsTriedAgainUnderTheSameIdWhenItsTimeHasCome) {
-  Receiver receiver({Status(500), Status(503)});
+  Receiver receiver({Answer(500), Answer(503)});
   Start({WebhookReceiver("ops", receiver.url())});
   Notify({FiringAlert("Down", "a")});
   const auto tried = [](std::int64_t attempts) {
@@ -237,7 +237,7 @@ TEST_F(DelivererTest, AnErrorIsTriedAgainUnderTheSameIdWhenItsTimeHasCome) {
 }
 
 TEST_F(DelivererTest, RetryAfterHoldsTheWholeReceiver) {
-  HttpResponse later = Status(429);
+  HttpResponse later = Answer(429);
   later.headers = {{"Retry-After", "7"}};
   Receiver receiver({later});
   Start({WebhookReceiver("ops", receiver.url())});
