@@ -12,19 +12,19 @@ using telemetry::TextWriter;
 
 constexpr int kHex = 16;
 
-struct Column {
+struct SoftnetColumn {
   std::string_view metric;
   std::string_view help;
 };
 
 // The first columns of /proc/net/softnet_stat.
-constexpr std::array<Column, 3> kColumns = {{
+constexpr std::array<SoftnetColumn, 3> kSoftnetColumns = {{
     {"node_softnet_processed_total", "Packets that a CPU took off the network devices."},
     {"node_softnet_dropped_total", "Packets dropped because a CPU's backlog was full."},
     {"node_softnet_times_squeezed_total", "How often a CPU ran out of its share with work left."},
 }};
 
-using Row = std::array<std::uint64_t, kColumns.size()>;
+using SoftnetRow = std::array<std::uint64_t, kSoftnetColumns.size()>;
 
 class Softnet final : public Collector {
  public:
@@ -37,7 +37,7 @@ class Softnet final : public Collector {
     rows_.clear();
     while (!content->empty()) {
       std::string_view line = TakeLine(*content);
-      Row row{};
+      SoftnetRow row{};
       for (std::uint64_t& value : row) {
         const std::string_view word = TakeWord(line);
         if (std::from_chars(word.data(), word.data() + word.size(), value, kHex).ec != std::errc())
@@ -47,8 +47,9 @@ class Softnet final : public Collector {
     }
     while (labels_.size() < rows_.size())
       labels_.emplace_back(LabelText("cpu", std::to_string(labels_.size())).text());
-    for (std::size_t column = 0; column < kColumns.size(); ++column) {
-      out.Family(kColumns[column].metric, MetricType::kCounter, kColumns[column].help);
+    for (std::size_t column = 0; column < kSoftnetColumns.size(); ++column) {
+      out.Family(kSoftnetColumns[column].metric, MetricType::kCounter,
+                 kSoftnetColumns[column].help);
       for (std::size_t cpu = 0; cpu < rows_.size(); ++cpu)
         out.Sample(labels_[cpu], rows_[cpu][column]);
     }
@@ -57,7 +58,7 @@ class Softnet final : public Collector {
 
  private:
   KernelFile softnet_;
-  std::vector<Row> rows_;
+  std::vector<SoftnetRow> rows_;
   std::vector<std::string> labels_;
 };
 
