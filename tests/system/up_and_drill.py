@@ -47,7 +47,8 @@ def main():
     with Bench() as bench, socket.socket() as occupant:
         occupant.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            occupant.bind(("127.0.0.1", 1883))  # So that ./up has to choose another, whoever has it now.
+            occupant.bind(("127.0.0.1", 1883))
+            occupant.listen()  # So that ./up has to choose another, whoever has it now.
         except OSError:
             pass
         folder = checkout(bench.dir / "checkout")
@@ -82,7 +83,8 @@ def main():
         stops = [line.removeprefix("stopping ") for line in up.lines if line.startswith("stopping ")]
         assert stops == ["cloud_alertd", "cloud_client agent", "cloud_exporter", "cloud_server"], stops
         assert not any(map(is_alive, pids.values())), "something was left behind"
-        assert not list(pathlib.Path("/dev/shm").glob(f"atalaya-up-{os.getuid()}-*.stats"))
+        port = running["cloud_server"][0].rpartition(":")[2]
+        assert not pathlib.Path(f"/dev/shm/atalaya-up-{os.getuid()}-{port}.stats").exists()
         assert not any("notice" in line for line in up.lines), "a planned stop raised a notice"
 
 

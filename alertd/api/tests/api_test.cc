@@ -10,7 +10,7 @@
 namespace atalaya::alertd {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 using telemetry::LabelledSample;
 using telemetry::Labels;
 using testing::HasSubstr;
@@ -52,10 +52,10 @@ class ApiTest : public testing::Test {
   }
   HttpResponse Send(const HttpRequest& request) { return Api(options_).Handle(request); }
   // The `data` of a success.
-  json Data(const std::string& target) {
+  Json Data(const std::string& target) {
     const HttpResponse response = Get(target);
     EXPECT_EQ(response.status, 200) << response.body;
-    const json answer = json::parse(response.body);
+    const Json answer = Json::parse(response.body);
     EXPECT_EQ(answer.value("status", ""), "success");
     return answer["data"];
   }
@@ -63,7 +63,7 @@ class ApiTest : public testing::Test {
                    const std::string& part) {
     const HttpResponse response = Get(target);
     EXPECT_EQ(response.status, status) << target << ": " << response.body;
-    const json answer = json::parse(response.body);
+    const Json answer = Json::parse(response.body);
     EXPECT_EQ(answer.value("status", ""), "error");
     EXPECT_EQ(answer.value("errorType", ""), type);
     EXPECT_THAT(answer.value("error", ""), HasSubstr(part));
@@ -84,17 +84,17 @@ class ApiTest : public testing::Test {
 
 TEST_F(ApiTest, AnswersAnInstantVector) {
   Put({{"__name__", "up"}, {"job", "node"}}, 1);
-  const json data = Data("/api/v1/query?query=up");
+  const Json data = Data("/api/v1/query?query=up");
   EXPECT_EQ(data["resultType"], "vector");
-  EXPECT_EQ(data["result"][0]["metric"], (json{{"__name__", "up"}, {"job", "node"}}));
-  EXPECT_EQ(data["result"][0]["value"], (json{1'700'000'000, "1"}));
+  EXPECT_EQ(data["result"][0]["metric"], (Json{{"__name__", "up"}, {"job", "node"}}));
+  EXPECT_EQ(data["result"][0]["value"], (Json{1'700'000'000, "1"}));
 }
 
 TEST_F(ApiTest, AnswersAScalarAndAString) {
   EXPECT_EQ(Data("/api/v1/query?query=1%2B1&time=5.5"),
-            (json{{"resultType", "scalar"}, {"result", {5.5, "2"}}}));
+            (Json{{"resultType", "scalar"}, {"result", {5.5, "2"}}}));
   EXPECT_EQ(Data("/api/v1/query?query=%22x%22&time=5"),
-            (json{{"resultType", "string"}, {"result", {5, "x"}}}));
+            (Json{{"resultType", "string"}, {"result", {5, "x"}}}));
 }
 
 TEST_F(ApiTest, AnswersARange) {
@@ -102,10 +102,10 @@ TEST_F(ApiTest, AnswersARange) {
     Put({{"__name__", "x"}}, i);
     clock_.Advance(std::chrono::seconds(5));
   }
-  const json data = Data("/api/v1/query_range?query=x&start=1700000000&end=1700000010&step=5");
+  const Json data = Data("/api/v1/query_range?query=x&start=1700000000&end=1700000010&step=5");
   EXPECT_EQ(data["resultType"], "matrix");
   EXPECT_EQ(data["result"][0]["values"],
-            (json{{1'700'000'000, "0"}, {1'700'000'005, "1"}, {1'700'000'010, "2"}}));
+            (Json{{1'700'000'000, "0"}, {1'700'000'005, "1"}, {1'700'000'010, "2"}}));
 }
 
 TEST_F(ApiTest, TakesAQueryByPost) {
@@ -144,21 +144,21 @@ TEST_F(ApiTest, NamesWhatIsWrongWithAQuery) {
 TEST_F(ApiTest, CutsAtTheLimitAndSaysSo) {
   Put({{"__name__", "up"}, {"job", "a"}}, 1);
   Put({{"__name__", "up"}, {"job", "b"}}, 1);
-  const json answer = json::parse(Get("/api/v1/query?query=up&limit=1").body);
+  const Json answer = Json::parse(Get("/api/v1/query?query=up&limit=1").body);
   EXPECT_EQ(answer["data"]["result"].size(), 1u);
   EXPECT_EQ(answer["warnings"].size(), 1u);
-  EXPECT_EQ(Data("/api/v1/label/job/values?limit=1"), json{"a"});
+  EXPECT_EQ(Data("/api/v1/label/job/values?limit=1"), Json{"a"});
 }
 
 TEST_F(ApiTest, LooksUpSeriesAndLabels) {
   Put({{"__name__", "up"}, {"job", "node"}}, 1);
   Put({{"__name__", "load"}, {"job", "node"}, {"cpu", "0"}}, 1);
-  EXPECT_EQ(Data("/api/v1/series?match[]=up"), (json{{{"__name__", "up"}, {"job", "node"}}}));
+  EXPECT_EQ(Data("/api/v1/series?match[]=up"), (Json{{{"__name__", "up"}, {"job", "node"}}}));
   EXPECT_EQ(Data("/api/v1/series?match[]=up&match[]=%7Bjob%3D%22node%22%7D").size(), 2u);
-  EXPECT_EQ(Data("/api/v1/labels"), (json{"__name__", "cpu", "job"}));
-  EXPECT_EQ(Data("/api/v1/labels?match[]=up"), (json{"__name__", "job"}));
-  EXPECT_EQ(Data("/api/v1/label/__name__/values"), (json{"load", "up"}));
-  EXPECT_EQ(Data("/api/v1/label/job/values?end=5"), json::array());
+  EXPECT_EQ(Data("/api/v1/labels"), (Json{"__name__", "cpu", "job"}));
+  EXPECT_EQ(Data("/api/v1/labels?match[]=up"), (Json{"__name__", "job"}));
+  EXPECT_EQ(Data("/api/v1/label/__name__/values"), (Json{"load", "up"}));
+  EXPECT_EQ(Data("/api/v1/label/job/values?end=5"), Json::array());
   ExpectError("/api/v1/series", 400, "bad_data", "match[]");
   ExpectError("/api/v1/series?match[]=1", 400, "bad_data", "selector");
   ExpectError("/api/v1/labels?start=9&end=5", 400, "bad_data", "\"end\"");
@@ -167,7 +167,7 @@ TEST_F(ApiTest, LooksUpSeriesAndLabels) {
 TEST_F(ApiTest, TellsItsVersionAndHealth) {
   EXPECT_EQ(Data("/api/v1/status/buildinfo")["version"], "3.0.0");
   EXPECT_FALSE(Data("/api/v1/status/buildinfo").contains("features"));
-  EXPECT_EQ(Data("/api/v1/metadata"), json::object());
+  EXPECT_EQ(Data("/api/v1/metadata"), Json::object());
   EXPECT_EQ(Get("/-/healthy").status, 200);
   EXPECT_EQ(Get("/-/ready").status, 200);
   options_.ready = [] { return Status(Fail(ErrorCode::kBusy, "not yet")); };
@@ -207,25 +207,25 @@ std::shared_ptr<const RulesSnapshot> OneFiringRule() {
 }
 
 TEST_F(ApiTest, ShowsRulesAndAlerts) {
-  EXPECT_EQ(Data("/api/v1/rules"), (json{{"groups", json::array()}}));
+  EXPECT_EQ(Data("/api/v1/rules"), (Json{{"groups", Json::array()}}));
   options_.rules = OneFiringRule;
-  const json groups = Data("/api/v1/rules")["groups"];
+  const Json groups = Data("/api/v1/rules")["groups"];
   ASSERT_EQ(groups.size(), 1u);
   EXPECT_EQ(groups[0]["name"], "disk");
   EXPECT_EQ(groups[0]["interval"], 5);
-  const json& rules = groups[0]["rules"];
+  const Json& rules = groups[0]["rules"];
   EXPECT_EQ(rules[0]["state"], "firing");
   EXPECT_EQ(rules[0]["duration"], 300);
   EXPECT_EQ(rules[0]["health"], "ok");
   EXPECT_EQ(rules[0]["type"], "alerting");
   EXPECT_EQ(rules[1]["health"], "err");
   EXPECT_EQ(rules[1]["lastError"], "many-to-many");
-  const json alerts = Data("/api/v1/alerts")["alerts"];
+  const Json alerts = Data("/api/v1/alerts")["alerts"];
   ASSERT_EQ(alerts.size(), 1u);
   EXPECT_EQ(alerts[0]["value"], "9e+00");
   EXPECT_EQ(alerts[0]["activeAt"], "2023-11-14T22:13:20.000Z");
   EXPECT_EQ(alerts[0]["annotations"]["summary"], "<b>/ is full</b>");
-  EXPECT_EQ(Data("/api/v1/rules?type=record")["groups"], json::array());
+  EXPECT_EQ(Data("/api/v1/rules?type=record")["groups"], Json::array());
   ExpectError("/api/v1/rules?type=x", 400, "bad_data", "\"type\"");
 }
 
@@ -242,12 +242,12 @@ TEST_F(ApiTest, ShowsTargets) {
     snapshot.targets = {target};
     return snapshot;
   };
-  const json target = Data("/api/v1/targets")["activeTargets"][0];
+  const Json target = Data("/api/v1/targets")["activeTargets"][0];
   EXPECT_EQ(target["health"], "down");
   EXPECT_EQ(target["scrapeInterval"], "5s");
   EXPECT_EQ(target["lastError"], "refused");
   EXPECT_EQ(target["lastScrape"], "0001-01-01T00:00:00Z");
-  EXPECT_EQ(Data("/api/v1/targets?state=dropped")["activeTargets"], json::array());
+  EXPECT_EQ(Data("/api/v1/targets?state=dropped")["activeTargets"], Json::array());
 }
 
 TEST_F(ApiTest, ShowsHostsAndServers) {
@@ -274,9 +274,9 @@ TEST_F(ApiTest, ShowsHostsAndServers) {
     Put({{"__name__", "cloud_server_state"}, {"server", "main"}, {"state", "up"}}, 0);
     if (i < 60) clock_.Advance(std::chrono::seconds(5));
   }
-  const json data = Data("/api/atalaya/status");
+  const Json data = Data("/api/atalaya/status");
   ASSERT_EQ(data["hosts"].size(), 1u);
-  const json& host = data["hosts"][0];
+  const Json& host = data["hosts"][0];
   EXPECT_EQ(host["name"], "tower");
   EXPECT_EQ(host["state"], "up");
   EXPECT_NEAR(host["cpuPercent"].get<double>(), 25, 1e-6);
@@ -287,7 +287,7 @@ TEST_F(ApiTest, ShowsHostsAndServers) {
   EXPECT_EQ(data["servers"][0]["name"], "main");
   EXPECT_EQ(data["servers"][0]["state"], "hung");
   clock_.Advance(std::chrono::minutes(10));
-  const json silent = Data("/api/atalaya/status");
+  const Json silent = Data("/api/atalaya/status");
   EXPECT_EQ(silent["hosts"][0]["state"], "unknown");
   EXPECT_EQ(silent["servers"][0]["state"], "unknown");
   EXPECT_TRUE(silent["hosts"][0]["cpuPercent"].is_null());
@@ -305,7 +305,7 @@ TEST_F(ApiTest, ShowsNotices) {
     row.summary = "one is down";
     return std::vector<OutboxRow>{row};
   };
-  const json notices =
+  const Json notices =
       Data("/api/atalaya/notices?state=sent&receiver=ops&before=9&limit=5")["notices"];
   EXPECT_EQ(notices[0]["state"], "sent");
   EXPECT_EQ(notices[0]["summary"], "one is down");
@@ -323,10 +323,10 @@ TEST_F(ApiTest, ShowsNotices) {
 
 TEST_F(ApiTest, TellsWhenTheWatcherRan) {
   Put({{"__name__", "up"}}, 1);
-  const json runs = Data("/api/atalaya/runs")["runs"];
+  const Json runs = Data("/api/atalaya/runs")["runs"];
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0]["startMs"], 1'700'000'000'000);
-  EXPECT_EQ(Data("/api/atalaya/runs?start=1&end=2")["runs"], json::array());
+  EXPECT_EQ(Data("/api/atalaya/runs?start=1&end=2")["runs"], Json::array());
 }
 
 TEST_F(ApiTest, RefusesHostsThatAPageMayHaveRebound) {

@@ -232,8 +232,8 @@ TEST_F(DelivererTest, AnErrorIsTriedAgainUnderTheSameIdWhenItsTimeHasCome) {
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_EQ(requests[0].Header("webhook-id"), requests[2].Header("webhook-id"));
   EXPECT_EQ(requests[0].body, requests[2].body);
-  EXPECT_EQ(counters_.Snapshot()[0].retried, 2u);
-  EXPECT_EQ(counters_.Snapshot()[0].sent, 1u);
+  WaitFor([this](const auto&) { return counters_.Snapshot()[0].retried == 2u; });
+  WaitFor([this](const auto&) { return counters_.Snapshot()[0].sent == 1u; });
 }
 
 TEST_F(DelivererTest, RetryAfterHoldsTheWholeReceiver) {
@@ -253,11 +253,11 @@ TEST_F(DelivererTest, RetryAfterHoldsTheWholeReceiver) {
 }
 
 TEST_F(DelivererTest, ARefusalIsFinal) {
-  Receiver receiver({Status(400)});
+  Receiver receiver({Answer(400)});
   Start({WebhookReceiver("ops", receiver.url())});
   Notify({FiringAlert("Down", "a")});
   EXPECT_EQ(WaitForState(OutboxState::kFailed)[0].last_error, "HTTP status 400");
-  EXPECT_EQ(counters_.Snapshot()[0].failed, 1u);
+  WaitFor([this](const auto&) { return counters_.Snapshot()[0].failed == 1u; });
   Notify({FiringAlert("Disk", "a")});
   WaitForState(OutboxState::kSent);
   EXPECT_EQ(receiver.WaitForRequests(2).size(), 2u);
@@ -332,7 +332,7 @@ TEST_F(DelivererTest, AReceiverThatLeftTheConfigurationIsDroppedAndCounted) {
   Start({WebhookReceiver("ops")});
   EXPECT_EQ(Rows()[0].state, OutboxState::kDropped);
   EXPECT_EQ(counters_.Snapshot()[0].receiver, "gone");
-  EXPECT_EQ(counters_.Snapshot()[0].dropped, 1u);
+  WaitFor([this](const auto&) { return counters_.Snapshot()[0].dropped == 1u; });
 }
 
 TEST_F(DelivererTest, OneRecipientsRefusalStopsNoOther) {
