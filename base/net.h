@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,15 @@ Result<std::vector<HostPort>> ResolveTcp(const HostPort& address);
 int SocketError(int fd);
 
 void SetNoDelay(int fd);
+
+struct PortHolder {
+  std::int64_t pid = 0;
+  std::string name;
+};
+
+// The process of this machine that listens on `port`; none where its descriptors may not be seen,
+// or nobody listens. Blocks for a scan of /proc.
+std::optional<PortHolder> FindPortHolder(std::uint16_t port);
 
 // "mosquitto (pid 812)" for the process that listens on `port`, or "another process" where it
 // cannot be seen.

@@ -48,20 +48,27 @@ bool HoldsAny(const fs::path& process, const std::unordered_set<std::string>& in
 
 }  // namespace
 
-std::string DescribePortHolder(std::uint16_t port) {
+std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
   std::unordered_set<std::string> inodes;
   CollectListeners("/proc/net/tcp", port, inodes);
   CollectListeners("/proc/net/tcp6", port, inodes);
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
-    const std::string pid = it->path().filename().string();
-    if (pid.find_first_not_of("0123456789") != std::string::npos || !HoldsAny(it->path(), inodes))
-      continue;
-    std::string name = ReadFile(it->path() / "comm").value_or("?");
-    while (!name.empty() && name.back() == '\n') name.pop_back();
-    return fmt::format("{} (pid {})", name, pid);
+    const std::string name = it->path().filename().string();
+    PortHolder holder;
+    const auto [last, bad] = std::from_chars(name.data(), name.data() + name.size(), holder.pid);
+    if (bad != std::errc() || last != name.data() + name.size()) continue;
+    if (!HoldsAny(it->path(), inodes)) continue;
+    holder.name = ReadFile(it->path() / "comm").value_or("?");
+    while (!holder.name.empty() && holder.name.back() == '\n') holder.name.pop_back();
+    return holder;
   }
-  return "another process";
+  return std::nullopt;
+}
+
+std::string DescribePortHolder(std::uint16_t port) {
+  const std::optional<PortHolder> holder = FindPortHolder(port);
+  return holder ? fmt::format("{} (pid {})", holder->name, holder->pid) : "another process";
 }
 
 }  // namespace atalaya

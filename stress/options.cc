@@ -126,10 +126,9 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
   flags.Add("seed", &raw.seed, "Of the payloads' filling");
   flags.Add("report", &options.report, "File for the HTML report");
   flags.Add("json", &options.json, "File for the same data as JSON");
-  flags.Add("server-pid", &options.server.server_pid,
-            "The server's process, to watch CPU and memory");
-  flags.Add("stats-file", &options.server.stats_file,
-            "The server's stats segment, which names its process");
+  flags.Add(
+      "server-pid", &options.server.server_pid,
+      "The server's process, to watch CPU and memory; default: who listens on the target's port");
   flags.AddSwitch("i-own-this-target", &raw.owned, "Needed where the target is not loopback");
   if (Status parsed = flags.Parse(argc, argv); !parsed) return Forward(parsed.error());
   if (Status good = CheckWords(raw); !good) return Forward(good.error());

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "telemetry/stats_segment.h"
 
 namespace atalaya::stress {
 
@@ -68,19 +67,13 @@ Result<ServerWatch> ServerWatch::Watch(std::int64_t pid) {
 Result<ServerWatch> ServerWatch::Find(const ServerWatchOptions& options) {
   if (options.server_pid != 0) return Watch(options.server_pid);
   if (!IsLoopback(options.target.host)) return Nobody("the target is on another machine");
-  const std::string path =
-      options.stats_file.empty() ? std::string(kDefaultStatsFile) : options.stats_file;
-  const Result<telemetry::StatsSnapshot> stats = telemetry::ReadStats(path);
-  if (!stats) {
-    return Nobody(fmt::format("no server was named (--server-pid) and {}", stats.error().message));
+  const std::optional<PortHolder> holder = FindPortHolder(options.target.port);
+  if (!holder) {
+    return Nobody(fmt::format("who listens on port {} cannot be seen; name it with --server-pid",
+                              options.target.port));
   }
-  const std::string holder = DescribePortHolder(options.target.port);
-  if (!holder.ends_with(fmt::format("(pid {})", stats->pid))) {
-    return Nobody(fmt::format("{} is the segment of pid {}, but port {} belongs to {}", path,
-                              stats->pid, options.target.port, holder));
-  }
-  Result<ServerWatch> watch = Watch(stats->pid);
-  return watch ? watch : Nobody(fmt::format("pid {} of {} is gone", stats->pid, path));
+  Result<ServerWatch> watch = Watch(holder->pid);
+  return watch ? watch : Nobody(fmt::format("pid {} is gone", holder->pid));
 }
 
 std::optional<ServerPoint> ServerWatch::Sample(std::int64_t now_ns) {

@@ -10,20 +10,17 @@
 
 namespace atalaya::stress {
 
-inline constexpr char kDefaultStatsFile[] = "/dev/shm/atalaya-cloud_server.stats";
-
 struct ServerWatchOptions {
   HostPort target;
   std::int64_t server_pid = 0;  // 0: not given.
-  std::string stats_file;       // "": not given, kDefaultStatsFile is tried.
 };
 
 // Reads the server's CPU and memory from /proc while a run goes on. A watch without a process is
 // fine: it has no figures and a note that says why. Threads: one at a time.
 class ServerWatch {
  public:
-  // The process that `server_pid` names (kNotFound where there is none), else the one whose stats
-  // segment names a pid that listens on the target's port. Blocks for a scan of /proc.
+  // The process that `server_pid` names (kNotFound where there is none), else the one that
+  // listens on the target's port of this machine. Blocks for a scan of /proc.
   static Result<ServerWatch> Find(const ServerWatchOptions& options);
 
   // The process' CPU since the call before, and its memory now; none where it is not there.

@@ -158,7 +158,7 @@ function chooseHost(hosts) {
 
 function showNotices(notices) {
   const columns = [
-    { title: "When", cell: (notice) => moment(notice.finishedMs || notice.createdMs) },
+    { title: "When", whole: true, cell: (notice) => moment(notice.finishedMs || notice.createdMs) },
     { title: "Alert", cell: (notice) => stateBadge(notice.status) },
     { title: "What", cell: (notice) => notice.summary },
     { title: "To", cell: (notice) => (notice.target ? `${notice.receiver}: ${notice.target}` : notice.receiver) },

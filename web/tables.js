@@ -26,7 +26,7 @@ export function bar(share, label, kind) {
   return element("span", { class: "meter" }, element("span", { class: "track" }, fill), text("span", label));
 }
 
-// `columns`: { title, numeric?, cell(row) -> Node or string }. On a narrow screen each row becomes a card, whose lines
+// `columns`: { title, numeric?, whole? (never broken over lines), cell(row) -> Node or string }. On a narrow screen each row becomes a card, whose lines
 // are named by data-label.
 export function table(columns, rows, caption) {
   const head = element("tr");
@@ -42,6 +42,7 @@ export function table(columns, rows, caption) {
       const content = column.cell(row);
       const cell = element("td", { "data-label": column.title }, content);
       if (column.numeric) cell.className = "numeric";
+      if (column.whole) cell.classList.add("whole");
       line.append(cell);
     }
     body.append(line);

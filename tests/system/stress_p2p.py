@@ -32,8 +32,7 @@ def check_report(html: pathlib.Path, *words: str):
 def a_short_load(bench: Bench):
     server, address = bench.start_server()
     for qos in (0, 1):
-        command, html, data = load(bench, address, "--duration", "2s", "--qos", qos,
-                                   "--stats-file", bench.stats_file())
+        command, html, data = load(bench, address, "--duration", "2s", "--qos", qos)
         done = run_program(*command)
         report = json.loads(data.read_text())
         assert done.returncode in MEASURED, done.stdout + done.stderr
