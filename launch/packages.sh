@@ -79,6 +79,7 @@ as_caller() {
 build() {
   local preset=$1 log=$2
   export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+  as_caller touch "$log"  # Before root's shell opens it.
   if [ ! -e "build/$preset/build.ninja" ]; then
     as_caller cmake --preset "$preset" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 >"$log" 2>&1 || { tail -n 40 "$log" >&2; return 1; }
   fi

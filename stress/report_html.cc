@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/html_text.h"
 #include "base/version.h"
-#include "stress/html_text.h"
 #include "stress/percentiles.h"
 #include "stress/report_charts.h"
 #include "stress/report_style.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "stress/html_text.h"
+#include "base/html_text.h"
 #include "stress/wording.h"
 
 namespace atalaya::stress {

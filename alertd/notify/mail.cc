@@ -3,38 +3,13 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/html_text.h"
 
 namespace atalaya::alertd {
 namespace {
 
 constexpr std::size_t kMaxSubjectBytes = 150;
 constexpr std::size_t kMaxAlertsInMail = 50;  // More are counted; the page shows them.
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::string Domain(const std::string& address) {
   const std::size_t at = address.rfind('@');

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "stress/html_text.h"
+#include "base/html_text.h"
 #include "stress/progress.h"
 #include "stress/report_charts.h"
 #include "stress/report_html.h"

@@ -32,7 +32,7 @@ Scenario SmallLoad(const HostPort& target, int qos = 0) {
 
 RunRecord RunOn(const Scenario& scenario, const RunLimits& limits = kPatient) {
   StopSignal stop = StopSignal::Install();
-  ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0, ""});
+  ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0});
   Progress progress(scenario, false);
   Result<RunRecord> record = RunScenario(scenario, limits, 2, &server, &progress, &stop);
   EXPECT_TRUE(record.has_value());
@@ -133,7 +133,7 @@ TEST(Run, KeepsWhatWasMeasuredUntilAnInterruption) {
   scenario.duration = std::chrono::seconds(60);
   StopSignal stop = StopSignal::Install();
   raise(SIGINT);  // Waits in the signalfd until the run looks.
-  ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0, ""});
+  ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0});
   Progress progress(scenario, false);
   const Result<RunRecord> record = RunScenario(scenario, kPatient, 2, &server, &progress, &stop);
   ASSERT_TRUE(record.has_value());

@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
-namespace atalaya::stress {
+namespace atalaya {
 
 // `text` as it may stand in HTML and SVG, in content and in quoted attributes. Control characters
 // that XML forbids become U+FFFD.
 std::string EscapeHtml(std::string_view text);
 
-}  // namespace atalaya::stress
+}  // namespace atalaya

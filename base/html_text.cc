@@ -1,6 +1,6 @@
-#include "stress/html_text.h"
+#include "base/html_text.h"
 
-namespace atalaya::stress {
+namespace atalaya {
 
 std::string EscapeHtml(std::string_view text) {
   std::string escaped;
@@ -33,4 +33,4 @@ std::string EscapeHtml(std::string_view text) {
   return escaped;
 }
 
-}  // namespace atalaya::stress
+}  // namespace atalaya
