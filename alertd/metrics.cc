@@ -1,6 +1,5 @@
 #include "alertd/metrics.h"
 
-#include "base/version.h"
 #include "telemetry/text_writer.h"
 
 namespace atalaya::alertd {
@@ -19,8 +18,6 @@ void One(TextWriter& page, std::string_view name, MetricType type, std::string_v
 }
 
 void WriteProgram(TextWriter& page, const MetricsInput& input) {
-  page.Family("cloud_alertd_build_info", MetricType::kGauge, "1, with the version as a label.");
-  page.Sample(LabelText("version", kVersion).text(), 1);
   One(page, "cloud_alertd_start_time_seconds", MetricType::kGauge,
       "When the program began, Unix time.", Seconds(input.started_ms));
   One(page, "cloud_alertd_config_last_reload_successful", MetricType::kGauge,

@@ -91,7 +91,10 @@ def ask_by_hand(address: str):
     assert get(address, "/api/v1/alerts")[2]["data"]["alerts"] == []
     assert get(address, "/api/atalaya/notices")[2]["data"]["notices"] == []
     assert get(address, "/-/healthy")[0] == 200 and get(address, "/-/ready")[0] == 200
-    assert b"cloud_alertd_history_samples_total" in get(address, "/metrics")[2]
+    page = get(address, "/metrics")[2]
+    assert b"cloud_alertd_history_samples_total" in page
+    families = [line for line in page.splitlines() if line.startswith(b"# TYPE ")]
+    assert len(families) == len(set(families)), "a family stands twice on /metrics"
     assert b"<title>Atalaya</title>" in get(address, "/")[2]
     status, _, _ = harness.http(f"http://{address}/api/v1/alerts", headers={"Host": "evil.example"})
     assert status == 421, status
