@@ -70,4 +70,18 @@ Status WriteFileAtomic(const std::filesystem::path& path, std::string_view conte
   return SyncFolder(path.parent_path());
 }
 
+Status CheckSecretFile(const std::filesystem::path& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    return Fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, "{}: cannot open: {}",
+                path.string(), ErrnoText(errno));
+  }
+  if ((status.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) != 0) {
+    return Fail(ErrorCode::kRefused,
+                "{}: holds a secret, and its mode {:04o} lets others read or write it (chmod 0600)",
+                path.string(), status.st_mode & 07777u);
+  }
+  return {};
+}
+
 }  // namespace atalaya

@@ -21,4 +21,8 @@ Result<std::string> ReadFile(const std::filesystem::path& path,
 Status WriteFileAtomic(const std::filesystem::path& path, std::string_view content,
                        unsigned mode = 0644);
 
+// For files with keys or passwords: kRefused where others than owner and group may read or write
+// `path`, or the group may write it; kNotFound or kIo where it cannot be looked at.
+Status CheckSecretFile(const std::filesystem::path& path);
+
 }  // namespace atalaya
