@@ -1,10 +1,8 @@
 #include "cloud_server/connection.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "cloud_server/faults.h"
@@ -15,8 +13,8 @@ namespace atalaya::cloud_server {
 
 using telemetry::Stat;
 
-Connection::Connection(Loop* loop, UniqueFd fd)
-    : loop_(loop), fd_(std::move(fd)), output_(&loop->buffers()) {
+Connection::Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport)
+    : loop_(loop), fd_(std::move(fd)), transport_(std::move(transport)), output_(&loop->buffers()) {
   last_packet_ns_ = loop->now_ns();
 }
 
@@ -45,15 +43,15 @@ void Connection::Receive() {
   const std::size_t kept = in_.size();
   const bool joined = kept <= kReadBytes;
   char* const into = joined ? buffer.data() + kept : buffer.data();
-  const ssize_t got = recv(fd_.get(), into, kReadBytes, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
-  if (got <= 0) {
-    const bool gone = got == 0 || errno == ECONNRESET || errno == EPIPE || errno == ETIMEDOUT;
-    return Close(gone ? Stat::kClosedPeerGone : Stat::kClosedIoError);
+  const IoResult got = ReadThrough(transport_.get(), fd_.get(), {into, kReadBytes});
+  if (transport_ != nullptr) {
+    if (transport_->HasUnsent()) loop_->MarkDirty(this);
+    if (transport_->HasUnread()) loop_->ScheduleRead(this);
   }
+  if (got.bytes == 0) return EndIfOver(got.state);
   last_packet_ns_ = loop_->now_ns();
-  const auto bytes = static_cast<std::size_t>(got);
-  loop_->stats().Add(Stat::kReceivedBytes, got);
+  const std::size_t bytes = got.bytes;
+  loop_->stats().Add(Stat::kReceivedBytes, static_cast<std::int64_t>(bytes));
   if (joined) {
     if (kept > 0) std::memcpy(buffer.data(), in_.data(), kept);
     const std::string_view all(buffer.data(), kept + bytes);
@@ -68,6 +66,17 @@ void Connection::Receive() {
     loop_->HandOff(this, static_cast<std::uint16_t>(hand_off_to_));
 }
 
+void Connection::EndIfOver(IoState state) {
+  if (state == IoState::kClosed) return Close(Stat::kClosedPeerGone);
+  if (state != IoState::kFailed) return;
+  Close(transport_ != nullptr ? transport_->failure() : Stat::kClosedIoError);
+}
+
+void Connection::ReadAgain() {
+  if (closing_ || !reading_) return;
+  OnIo(EPOLLIN);
+}
+
 void Connection::Adopt(Loop* loop) {
   loop_ = loop;
   output_.SetPool(&loop->buffers());
@@ -79,6 +88,7 @@ void Connection::ProcessBuffered() {
   const std::string bytes = std::exchange(in_, {});
   const std::size_t used = Process(bytes);
   in_.assign(bytes, used);
+  if (transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
 }
 
 std::size_t Connection::Process(std::string_view bytes) {
@@ -198,17 +208,23 @@ void Connection::SendAck(mqtt::PacketType type, std::uint16_t packet_id) {
 void Connection::Flush() {
   if (blocked_ && !closing_) return;
   std::size_t sent = 0;
-  const Output::Outcome outcome = output_.Flush(fd_.get(), &sent);
+  const Output::Outcome outcome = output_.Flush(fd_.get(), transport_.get(), &sent);
   loop_->stats().Add(Stat::kSentBytes, static_cast<std::int64_t>(sent));
   CountOutput();
   if (closing_) return;
   if (outcome == Output::Outcome::kFailed) return Close(Stat::kClosedPeerGone);
+  if (transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
   if (outcome == Output::Outcome::kBlocked) {
     blocked_ = true;
     WatchIo();
   } else if (session != nullptr && session->HasWaiting()) {
     loop_->Pump(session);
   }
+}
+
+void Connection::Finish() {
+  Flush();
+  if (transport_ != nullptr && output_.empty()) transport_->Finish(fd_.get(), close_reason_);
 }
 
 void Connection::CountOutput() {
@@ -222,6 +238,7 @@ void Connection::SetReading(bool reading) {
   if (reading_ == reading) return;
   reading_ = reading;
   WatchIo();
+  if (reading && transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
 }
 
 void Connection::WatchIo() {

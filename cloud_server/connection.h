@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "cloud_server/output.h"
 #include "cloud_server/session.h"
 #include "cloud_server/timer_wheel.h"
+#include "cloud_server/transport.h"
 #include "mqtt/decode.h"
 #include "telemetry/stats_segment.h"
 
@@ -22,7 +24,8 @@ class Loop;
 // Threads: that of the loop it stands in.
 class Connection : public IoHandler, public TimerWheel::Entry {
  public:
-  Connection(Loop* loop, UniqueFd fd);
+  // `transport` is nullptr for plain TCP.
+  Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport);
   ~Connection() override;
 
   void OnIo(std::uint32_t epoll_events) override;
@@ -30,6 +33,9 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Takes up the bytes that came with the connection from another loop.
   void Adopt(Loop* loop);
   void ProcessBuffered();
+
+  // Reads on where the transport holds bytes that no event will tell of.
+  void ReadAgain();
 
   // Sends at QoS 0; dropped and counted where the output is over its limit.
   void SendAtMostOnce(Publication* publication, bool retain,
@@ -40,6 +46,8 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
   // Hands the output to the kernel, as far as it goes.
   void Flush();
+  // The same for the last time, with the transport's own end.
+  void Finish();
 
   // Ends the connection at the end of this turn, counted as `reason`. The first call counts.
   void Close(telemetry::Stat reason);
@@ -56,15 +64,18 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   telemetry::Stat close_reason() const { return close_reason_; }
   mqtt::Version version() const { return version_; }
   bool output_empty() const { return output_.empty(); }
+  const Transport* transport() const { return transport_.get(); }
 
   // Written by the loop.
   Session* session = nullptr;  // Not owned; set between CONNECT and the end.
   MessagePtr will;             // Published when the connection ends otherwise than by DISCONNECT.
   std::size_t index = 0;       // In the loop's list.
   bool dirty = false;          // In the loop's list of those to flush.
+  bool reads_again = false;    // In the loop's list of those to read from without an event.
 
  private:
   void Receive();
+  void EndIfOver(IoState state);
   std::size_t Process(std::string_view bytes);  // Returns how many were consumed.
   std::size_t TakeBurst(std::string_view bytes, const mqtt::Frame& first);
   void HandleFrame(const mqtt::Frame& frame);
@@ -88,7 +99,8 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
   Loop* loop_;
   UniqueFd fd_;
-  std::string in_;  // The front part of a packet that is not whole yet.
+  std::unique_ptr<Transport> transport_;  // nullptr: plain TCP.
+  std::string in_;                        // The front part of a packet that is not whole yet.
   Output output_;
   std::int64_t last_packet_ns_ = 0;
   std::int64_t keep_alive_ns_ = 0;   // 1.5 times what CONNECT said; 0: none.

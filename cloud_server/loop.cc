@@ -135,7 +135,7 @@ void Loop::Accept(UniqueFd fd) {
   }
   stats_->Add(Stat::kConnections);
   SetNoDelay(fd.get());
-  Adopt(std::make_unique<Connection>(this, std::move(fd)));
+  Adopt(std::make_unique<Connection>(this, std::move(fd), nullptr));
 }
 
 void Loop::Adopt(std::unique_ptr<Connection> owned) {
@@ -153,6 +153,7 @@ void Loop::Adopt(std::unique_ptr<Connection> owned) {
 std::unique_ptr<Connection> Loop::TakeOut(Connection* connection) {
   events_->Remove(connection->fd(), connection);
   wheel_.Cancel(connection);
+  if (std::exchange(connection->reads_again, false)) std::erase(to_read_, connection);
   std::unique_ptr<Connection> owned = std::move(connections_[connection->index]);
   if (connection->index + 1 < connections_.size()) {
     connections_[connection->index] = std::move(connections_.back());
@@ -179,6 +180,20 @@ void Loop::MarkDirty(Connection* connection) {
   dirty_.push_back(connection);
 }
 
+void Loop::ScheduleRead(Connection* connection) {
+  if (connection->reads_again) return;
+  connection->reads_again = true;
+  if (to_read_.empty()) events_->RunAfter({}, [this] { ReadScheduled(); });
+  to_read_.push_back(connection);
+}
+
+void Loop::ReadScheduled() {
+  std::vector<Connection*> to_read;
+  to_read.swap(to_read_);
+  for (Connection* connection : to_read) connection->reads_again = false;
+  for (Connection* connection : to_read) connection->ReadAgain();
+}
+
 void Loop::ScheduleClose(Connection* connection) { to_close_.push_back(connection); }
 
 void Loop::OnTurnEnd() {
@@ -199,7 +214,7 @@ void Loop::OnTurnEnd() {
 }
 
 void Loop::CloseNow(Connection* connection) {
-  connection->Flush();  // A CONNACK or DISCONNECT that says why.
+  connection->Finish();  // A CONNACK or DISCONNECT that says why.
   stats_->Add(connection->close_reason());
   Detach(connection);
   std::erase(dirty_, connection);

@@ -77,6 +77,7 @@ class Loop : public IoHandler {
   std::string InventClientId() const;  // One that this loop owns.
   bool congested() const { return congested_; }
   void MarkDirty(Connection* connection);
+  void ScheduleRead(Connection* connection);  // ReadAgain in the next turn.
   void ScheduleClose(Connection* connection);
   void HandOff(Connection* connection, std::uint16_t to);
 
@@ -114,6 +115,7 @@ class Loop : public IoHandler {
   void Adopt(std::unique_ptr<Connection> connection);
   std::unique_ptr<Connection> TakeOut(Connection* connection);
   void OnTick();
+  void ReadScheduled();
   void OnTurnEnd();
   void CloseNow(Connection* connection);
   void Detach(Connection* connection);
@@ -143,6 +145,7 @@ class Loop : public IoHandler {
   std::unordered_map<std::string, std::unique_ptr<Session>, IdHasher, std::equal_to<>> sessions_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
+  std::vector<Connection*> to_read_;
   std::vector<Connection*> to_close_;
 
   // Toward each other loop: the batch being filled, and full ones that found no room in the ring.

@@ -1,10 +1,8 @@
 #include "cloud_server/output.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace atalaya::cloud_server {
 namespace {
@@ -54,7 +52,7 @@ void Output::AppendPayload(MessagePtr message) {
   chunks_.PushBack(std::move(shared));
 }
 
-Output::Outcome Output::Flush(int fd, std::size_t* sent) {
+Output::Outcome Output::Flush(int fd, Transport* transport, std::size_t* sent) {
   while (!empty()) {
     iovec vectors[kVectorsPerSend];
     std::size_t count = 0;
@@ -66,16 +64,16 @@ Output::Outcome Output::Flush(int fd, std::size_t* sent) {
     if (count < kVectorsPerSend && tail_.size() > tail_sent_) {
       vectors[count++] = {tail_.data() + tail_sent_, tail_.size() - tail_sent_};
     }
-    msghdr message{};
-    message.msg_iov = vectors;
-    message.msg_iovlen = count;
-    const ssize_t taken = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (taken < 0) {
-      if (errno == EINTR) continue;
-      return errno == EAGAIN || errno == EWOULDBLOCK ? Outcome::kBlocked : Outcome::kFailed;
-    }
-    *sent += static_cast<std::size_t>(taken);
-    Consume(static_cast<std::size_t>(taken));
+    const IoResult result = WriteThrough(transport, fd, {vectors, count});
+    *sent += result.bytes;
+    Consume(result.bytes);
+    if (result.state == IoState::kBlocked) return Outcome::kBlocked;
+    if (result.state != IoState::kDone) return Outcome::kFailed;
+  }
+  if (transport != nullptr && transport->HasUnsent()) {
+    const IoResult result = transport->Write(fd, {});
+    if (result.state == IoState::kBlocked) return Outcome::kBlocked;
+    if (result.state != IoState::kDone) return Outcome::kFailed;
   }
   return Outcome::kEmpty;
 }

@@ -7,6 +7,7 @@
 
 #include "cloud_server/message.h"
 #include "cloud_server/ring_queue.h"
+#include "cloud_server/transport.h"
 
 namespace atalaya::cloud_server {
 
@@ -47,9 +48,9 @@ class Output {
   bool empty() const { return bytes() == 0; }
 
   enum class Outcome { kEmpty, kBlocked, kFailed };
-  // Sends what the socket takes; `*sent` grows by it. kBlocked: wait until it is writable. kFailed:
-  // the peer is gone.
-  Outcome Flush(int fd, std::size_t* sent);
+  // Sends what the socket takes, through `transport` where there is one; `*sent` grows by it.
+  // kBlocked: wait until it is writable. kFailed: the peer is gone.
+  Outcome Flush(int fd, Transport* transport, std::size_t* sent);
 
  private:
   static constexpr std::size_t kSmallestBuffer = 512;

@@ -44,7 +44,7 @@ TEST(Output, SendsSmallAndSharedPartsInOrderThroughASmallSocket) {
   std::size_t sent = 0;
   char buffer[65'536];
   while (got.size() < expected.size()) {
-    ASSERT_NE(output.Flush(writer.get(), &sent), Output::Outcome::kFailed);
+    ASSERT_NE(output.Flush(writer.get(), nullptr, &sent), Output::Outcome::kFailed);
     EXPECT_EQ(output.bytes(), expected.size() - sent);
     const ssize_t n = recv(reader.get(), buffer, sizeof buffer, 0);
     ASSERT_GT(n, 0);
@@ -63,7 +63,7 @@ TEST(Output, SaysThatThePeerIsGone) {
   Output output(&pool);
   output.Append("x");
   std::size_t sent = 0;
-  EXPECT_EQ(output.Flush(writer.get(), &sent), Output::Outcome::kFailed);
+  EXPECT_EQ(output.Flush(writer.get(), nullptr, &sent), Output::Outcome::kFailed);
 }
 
 TEST(TimerWheel, CallsEachEntryOnceWhenItIsDue) {
