@@ -71,7 +71,7 @@ Status App::Open() {
   }
   for (std::size_t i = 0; i < loops; ++i) {
     Result<std::unique_ptr<Loop>> loop =
-        Loop::Create(static_cast<std::uint16_t>(i), &hub_, &stats_->loop(i), config_.limits);
+        Loop::Create(static_cast<std::uint16_t>(i), &hub_, &stats_->loop(i), config_.file.limits);
     if (!loop) return Forward(loop.error());
     for (const UniqueFd& listener : listeners_) {
       if (Status added = (*loop)->Listen(listener.get()); !added) return added;
@@ -100,13 +100,13 @@ Status App::Run(StopSignal& stop) {
 }
 
 void App::Reload() {
-  const Result<Limits> limits = LoadLimits(config_.config_file);
-  if (!limits) {
-    LogError("configuration kept as it was: {}", limits.error().message);
+  Result<FileConfig> file = LoadFileConfig(config_.config_file);
+  if (!file) {
+    LogError("configuration kept as it was: {}", file.error().message);
     return;
   }
-  config_.limits = *limits;
-  for (const auto& loop : hub_.loops) loop->SetLimits(*limits);
+  config_.file = std::move(*file);
+  for (const auto& loop : hub_.loops) loop->SetLimits(config_.file.limits);
   LogInfo("configuration reloaded");
 }
 

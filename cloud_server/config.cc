@@ -56,20 +56,24 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
   flags.Add("stats-file", &options.stats_file,
             "where cloud_exporter reads this server's figures "
             "(default /dev/shm/atalaya-NAME.stats)");
-  flags.Add("config", &options.config_file, "TOML file with [limits]; read again on SIGHUP");
+  flags.Add("config", &options.config_file,
+            "TOML file with limits and access rules; read again on SIGHUP");
   flags.AddSwitch("check-config", &options.check_config, "check flags and file, and end");
   flags.Add("log-level", &options.log_level, "debug, info, warning or error");
   if (Status parsed = flags.Parse(argc, argv); !parsed) return Forward(parsed.error());
   return options;
 }
 
-Result<Limits> LoadLimits(const std::string& path) {
-  if (path.empty()) return Limits();
+Result<FileConfig> LoadFileConfig(const std::string& path) {
+  FileConfig config;
+  if (path.empty()) return config;
   Result<ConfigFile> file = ConfigFile::Load(path);
   if (!file) return Forward(file.error());
-  const Limits limits = ReadLimits(file->Root().Table("limits"));
+  ConfigTable root = file->Root();
+  config.limits = ReadLimits(root.Table("limits"));
+  config.access = AccessConfig::Read(&root);
   if (Status good = file->Finish(); !good) return Forward(good.error());
-  return limits;
+  return config;
 }
 
 Result<Config> LoadConfig(const Options& options) {
@@ -91,9 +95,13 @@ Result<Config> LoadConfig(const Options& options) {
                           ? fmt::format("/dev/shm/atalaya-{}.stats", options.name)
                           : options.stats_file;
   config.config_file = options.config_file;
-  Result<Limits> limits = LoadLimits(options.config_file);
-  if (!limits) return Forward(limits.error());
-  config.limits = *limits;
+  Result<FileConfig> file = LoadFileConfig(options.config_file);
+  if (!file) return Forward(file.error());
+  config.file = std::move(*file);
+  for (const HostPort& address : config.listen) {
+    const Status may = CheckListener({.host = address.host}, config.file.access);
+    if (!may) return Fail(may.error().code, "--listen: {}", may.error().message);
+  }
   return config;
 }
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/result.h"
+#include "cloud_server/access.h"
 #include "cloud_server/limits.h"
 
 namespace atalaya::cloud_server {
@@ -24,6 +25,15 @@ struct Options {
 // Ends the process on --help and --version. kInvalid on a bad flag.
 Result<Options> ParseOptions(int argc, const char* const* argv);
 
+// What the file says; SIGHUP reads all of it again.
+struct FileConfig {
+  Limits limits;
+  AccessConfig access;
+};
+
+// kInvalid with every fault, a line each. `path` may be empty: the defaults.
+Result<FileConfig> LoadFileConfig(const std::string& path);
+
 // Options and file, checked.
 struct Config {
   std::vector<HostPort> listen;
@@ -32,13 +42,11 @@ struct Config {
   std::string stats_file;
   std::string config_file;
   LogLevel log_level = LogLevel::kInfo;
-  Limits limits;
+  FileConfig file;
 };
 
-// Reads the file that `options` name. kInvalid with every fault, a line each.
+// Reads the file that `options` name. kInvalid with every fault, a line each; kRefused for an
+// address that may not be listened on.
 Result<Config> LoadConfig(const Options& options);
-
-// The part of a configuration that SIGHUP reads again. `path` may be empty: the defaults.
-Result<Limits> LoadLimits(const std::string& path);
 
 }  // namespace atalaya::cloud_server

@@ -1,9 +1,11 @@
 #include <cstdio>
+#include <string_view>
 
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "cloud_server/app.h"
 #include "cloud_server/config.h"
+#include "cloud_server/passwd_command.h"
 
 namespace {
 
@@ -20,6 +22,9 @@ int End(const Error& error, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "passwd") {
+    return cloud_server::RunPasswdCommand(argc - 1, argv + 1);
+  }
   Result<cloud_server::Options> options = cloud_server::ParseOptions(argc, argv);
   if (!options) return End(options.error(), kUsageError);
   StopSignal stop = StopSignal::Install();

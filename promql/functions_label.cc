@@ -23,7 +23,8 @@ Result<Evaluated> LabelReplace(Evaluator& evaluator, const Call& call, const Gri
   const std::string target = Text(call, 1);
   const std::string replacement = Text(call, 2);
   const std::string source = Text(call, 3);
-  if (!call.regex) {
+  Result<Regex> regex = Regex::Compile(Text(call, 4));
+  if (!regex) {
     return Fail(ErrorCode::kInvalid, "invalid regular expression in label_replace(): {}",
                 Text(call, 4));
   }
@@ -34,7 +35,7 @@ Result<Evaluated> LabelReplace(Evaluator& evaluator, const Call& call, const Gri
   if (!operand) return operand;
   std::string expanded;
   for (StepSeries& series : operand->series) {
-    if (!call.regex->Expand(series.labels.Get(source), replacement, &expanded)) continue;
+    if (!regex->Expand(series.labels.Get(source), replacement, &expanded)) continue;
     series.labels.Set(target, expanded);
     if (target == telemetry::kMetricName) series.drop_name = false;
   }
@@ -72,10 +73,7 @@ Result<Evaluated> LabelJoin(Evaluator& evaluator, const Call& call, const Grid& 
 
 constexpr std::array<Function, 2> kLabelFunctions = {
     Function{.name = "label_join", .signature = "vttt*", .special = LabelJoin},
-    Function{.name = "label_replace",
-             .signature = "vtttt",
-             .special = LabelReplace,
-             .regex_argument = 4},
+    Function{.name = "label_replace", .signature = "vtttt", .special = LabelReplace},
 };
 
 }  // namespace

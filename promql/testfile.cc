@@ -74,7 +74,7 @@ class TestFile {
     report_.name = name;
   }
 
-  TestFileReport Run() {
+  Result<TestFileReport> Run() {
     while (next_ < lines_.size()) {
       const std::string& line = lines_[next_];
       const int number = static_cast<int>(++next_);
@@ -88,7 +88,9 @@ class TestFile {
       } else {
         done = Eval(line, number);
       }
-      if (!done) SkipBlock(done.error());
+      if (!done) {
+        return Fail(ErrorCode::kInvalid, "{}:{}: {}", report_.name, at_, done.error().message);
+      }
     }
     return std::move(report_);
   }
@@ -105,12 +107,6 @@ class TestFile {
       lines_.emplace_back(line.starts_with('#') ? "" : line);
       text.remove_prefix(std::min(end + 1, text.size()));
     }
-  }
-
-  // What is not in the format is a failure, and the rest of its block is passed over.
-  void SkipBlock(const Error& fault) {
-    report_.failures.push_back({fmt::format("{}:{}", report_.name, at_), fault.message});
-    while (next_ < lines_.size() && !lines_[next_].empty()) ++next_;
   }
 
   Status Load(std::string_view line) {
@@ -215,7 +211,7 @@ Result<TestFileReport> RunTestFile(const std::filesystem::path& path) {
   return RunTestText(*text, path.filename().string());
 }
 
-TestFileReport RunTestText(std::string_view text, const std::string& name) {
+Result<TestFileReport> RunTestText(std::string_view text, const std::string& name) {
   return TestFile(text, name).Run();
 }
 

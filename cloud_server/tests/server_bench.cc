@@ -21,7 +21,7 @@ void ServerBench::Start(const Limits& limits) {
   config.data_dir = folder_ / "data";
   config.name = "bench";
   config.stats_file = folder_ / "stats";
-  config.limits = limits;
+  config.file.limits = limits;
   Result<std::unique_ptr<App>> app = App::Create(config);
   ASSERT_TRUE(app) << app.error().message;
   app_ = std::move(*app);

@@ -429,11 +429,11 @@ TEST_F(Server, BeatsInEveryLoopWhileNothingHappens) {
 TEST(Config, NamesEachFaultWithItsPlace) {
   const std::string path = testing::TempDir() + "cloud_server_bad.toml";
   std::ofstream(path) << "[limits]\nmax_connectons = 5\nin_flight = 70000\nmax_packet_bytes = 3\n";
-  const Result<Limits> limits = LoadLimits(path);
-  ASSERT_FALSE(limits);
+  const Result<FileConfig> config = LoadFileConfig(path);
+  ASSERT_FALSE(config);
   for (const char* part :
        {"cloud_server_bad.toml:2:", "did you mean \"max_connections\"", ":3:", ":4:"}) {
-    EXPECT_NE(limits.error().message.find(part), std::string::npos) << limits.error().message;
+    EXPECT_NE(config.error().message.find(part), std::string::npos) << config.error().message;
   }
 }
 
@@ -441,8 +441,9 @@ TEST(Config, ReadsLimits) {
   const std::string path = testing::TempDir() + "cloud_server_good.toml";
   std::ofstream(path) << "[limits]\nmax_connections = 5\nsession_queue_bytes = \"2MiB\"\n"
                          "connect_timeout = \"3s\"\n";
-  const Result<Limits> limits = LoadLimits(path);
-  ASSERT_TRUE(limits) << limits.error().message;
+  const Result<FileConfig> config = LoadFileConfig(path);
+  ASSERT_TRUE(config) << config.error().message;
+  const Limits* const limits = &config->limits;
   EXPECT_EQ(limits->max_connections, 5u);
   EXPECT_EQ(limits->session_queue_bytes, 2u << 20);
   EXPECT_EQ(limits->connect_timeout, std::chrono::seconds(3));
