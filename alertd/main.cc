@@ -1,7 +1,9 @@
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "alertd/app.h"
+#include "alertd/commands/commands.h"
 #include "alertd/config.h"
 #include "alertd/options.h"
 #include "base/log.h"
@@ -24,6 +26,9 @@ int End(const Error& error, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "query") return alertd::RunQueryCommand(argc - 1, argv + 1);
+  if (command == "promqltest") return alertd::RunPromqlTestCommand(argc - 1, argv + 1);
   Result<alertd::Options> options = alertd::ParseOptions(argc, argv);
   if (!options) return End(options.error(), kUsageError);
   StopSignal stop = StopSignal::Install();

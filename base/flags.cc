@@ -6,6 +6,32 @@
 #include "base/version.h"
 
 namespace atalaya {
+namespace {
+
+// `--flag=` is `--flag ""`: CLI11 would take the next word for the value.
+std::vector<std::string> SplitEmptyValues(int argc, const char* const* argv) {
+  std::vector<std::string> words;
+  bool flags_ended = false;
+  for (int i = 0; i < argc; ++i) {
+    std::string word = argv[i];
+    flags_ended = flags_ended || word == "--";
+    const bool empty_value =
+        !flags_ended && word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty_value) word.pop_back();
+    words.push_back(std::move(word));
+    if (empty_value) words.emplace_back();
+  }
+  return words;
+}
+
+// "topic,t" is --topic and -t.
+std::string CliNames(const std::string& name) {
+  const std::size_t comma = name.find(',');
+  if (comma == std::string::npos) return "--" + name;
+  return "-" + name.substr(comma + 1) + ",--" + name.substr(0, comma);
+}
+
+}  // namespace
 
 struct Flags::Impl {
   Impl(const std::string& name, const std::string& summary) : program(name), app(summary, name) {
@@ -29,20 +55,20 @@ Flags::Flags(std::string program, std::string summary)
 Flags::~Flags() = default;
 
 void Flags::Add(const std::string& name, std::string* value, const std::string& help) {
-  impl_->app.add_option("--" + name, *value, help)->capture_default_str()->take_last();
+  impl_->app.add_option(CliNames(name), *value, help)->capture_default_str()->take_last();
 }
 void Flags::Add(const std::string& name, std::int64_t* value, const std::string& help) {
-  impl_->app.add_option("--" + name, *value, help)->capture_default_str()->take_last();
+  impl_->app.add_option(CliNames(name), *value, help)->capture_default_str()->take_last();
 }
 void Flags::Add(const std::string& name, double* value, const std::string& help) {
-  impl_->app.add_option("--" + name, *value, help)->capture_default_str()->take_last();
+  impl_->app.add_option(CliNames(name), *value, help)->capture_default_str()->take_last();
 }
 void Flags::Add(const std::string& name, std::vector<std::string>* values,
                 const std::string& help) {
-  impl_->app.add_option("--" + name, *values, help)->expected(1)->take_all();
+  impl_->app.add_option(CliNames(name), *values, help)->expected(1)->take_all();
 }
 void Flags::AddSwitch(const std::string& name, bool* value, const std::string& help) {
-  impl_->app.add_flag("--" + name, *value, help);
+  impl_->app.add_flag(CliNames(name), *value, help);
 }
 void Flags::AddPositional(const std::string& name, std::string* value, const std::string& help,
                           bool required) {
@@ -54,8 +80,11 @@ void Flags::AddPositionals(const std::string& name, std::vector<std::string>* va
 }
 
 Status Flags::Parse(int argc, const char* const* argv) {
+  const std::vector<std::string> split = SplitEmptyValues(argc, argv);
+  std::vector<const char*> words;
+  for (const std::string& word : split) words.push_back(word.c_str());
   try {
-    impl_->app.parse(argc, argv);
+    impl_->app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::CallForHelp&) {
     std::fputs(impl_->app.help().c_str(), stdout);
     std::exit(0);

@@ -9,8 +9,8 @@
 
 namespace atalaya {
 
-// A program's flags, `--like-this VALUE` or `--like-this=VALUE`. Every program answers --help and
-// --version.
+// A program's flags, `--like-this VALUE` or `--like-this=VALUE`; `--like-this=` is an empty value.
+// Every program answers --help and --version.
 //
 //   Flags flags("cloud_server", "Exchanges packets between clients over MQTT.");
 //   flags.Add("listen", &options.listen, "HOST:PORT to accept clients on; repeatable");
@@ -22,8 +22,8 @@ class Flags {
   Flags(const Flags&) = delete;
   Flags& operator=(const Flags&) = delete;
 
-  // The target keeps its value where the flag is not given; that value is shown as the default. It
-  // must outlive Parse.
+  // `name` is "long-name", or "long-name,l" where it has a letter too. The target keeps its value
+  // where the flag is not given; that value is shown as the default. It must outlive Parse.
   void Add(const std::string& name, std::string* value, const std::string& help);
   void Add(const std::string& name, std::int64_t* value, const std::string& help);
   void Add(const std::string& name, double* value, const std::string& help);

@@ -1,73 +1,80 @@
 #include "base/log.h"
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
-#include <memory>
+#include <atomic>
+#include <cerrno>
 #include <string>
+
+#include "base/clock.h"
 
 namespace atalaya {
 namespace {
 
-spdlog::level::level_enum ToSpdlog(LogLevel level) {
+std::atomic<LogLevel> least_level{LogLevel::kInfo};
+
+std::string& Program() {
+  static std::string name = "atalaya";
+  return name;
+}
+
+std::string_view LevelName(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
-      return spdlog::level::debug;
+      return "debug";
     case LogLevel::kInfo:
-      return spdlog::level::info;
+      return "info";
     case LogLevel::kWarning:
-      return spdlog::level::warn;
+      return "warning";
     case LogLevel::kError:
-      return spdlog::level::err;
+      return "error";
   }
-  return spdlog::level::info;
+  return "info";
 }
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
+void AppendEscaped(std::string_view text, std::string* line) {
   for (const char c : text) {
     if (IsControl(c)) {
-      escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      fmt::format_to(std::back_inserter(*line), "\\x{:02x}", static_cast<unsigned char>(c));
     } else {
-      escaped += c;
+      *line += c;
     }
   }
-  return escaped;
 }
 
 }  // namespace
 
 void InitLog(std::string_view program, LogLevel level) {
-  auto logger = std::make_shared<spdlog::logger>(std::string(program),
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(ToSpdlog(level));
-  logger->flush_on(spdlog::level::debug);
-  logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %l %n: %v", spdlog::pattern_time_type::utc));
-  spdlog::set_default_logger(std::move(logger));
+  Program() = program;
+  least_level = level;
 }
 
 Result<LogLevel> ParseLogLevel(std::string_view text) {
-  if (text == "debug") return LogLevel::kDebug;
-  if (text == "info") return LogLevel::kInfo;
-  if (text == "warning") return LogLevel::kWarning;
-  if (text == "error") return LogLevel::kError;
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+    if (text == LevelName(level)) return level;
+  }
   return Fail(ErrorCode::kInvalid, "\"{}\" is not a log level (debug, info, warning or error)",
               text);
 }
 
 void LogLine(LogLevel level, std::string_view text) {
-  for (const char c : text) {
-    if (IsControl(c)) {
-      spdlog::default_logger_raw()->log(ToSpdlog(level), Escape(text));
-      return;
-    }
+  if (level < least_level.load(std::memory_order_relaxed)) return;
+  std::string line =
+      fmt::format("{} {} {}: ", FormatRfc3339(SystemClock().NowMs()), LevelName(level), Program());
+  AppendEscaped(text, &line);
+  line += '\n';
+  // One write for a whole line, so that those of several threads do not mix. A stderr that takes
+  // nothing is nobody's to tell.
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t wrote = write(STDERR_FILENO, rest.data(), rest.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(wrote));
   }
-  spdlog::default_logger_raw()->log(ToSpdlog(level), text);
 }
 
 }  // namespace atalaya

@@ -96,6 +96,14 @@ Status CheckArguments(const Function& function, const std::vector<ExprPtr>& args
   return {};
 }
 
+// Null where it is none, which the evaluation says.
+std::shared_ptr<const Regex> CompilePattern(const Expr& expr) {
+  const Expr* inner = &expr;
+  while (inner->kind == Expr::Kind::kParen) inner = static_cast<const Paren*>(inner)->inner.get();
+  Result<Regex> regex = Regex::Compile(static_cast<const StringLiteral*>(inner)->value);
+  return regex ? std::make_shared<const Regex>(std::move(*regex)) : nullptr;
+}
+
 Status CheckSetOperands(BinaryOp op, const Expr& lhs, const Expr& rhs) {
   if (lhs.type == ValueType::kScalar || rhs.type == ValueType::kScalar) {
     return FailAt(lhs.place,
@@ -337,6 +345,9 @@ Result<ExprPtr> MakeCall(std::string_view function, std::vector<ExprPtr> args, P
   }
   node->step_invariant = invariant;
   node->args = std::move(args);
+  if (found->regex_argument >= 0) {
+    node->regex = CompilePattern(*node->args[static_cast<std::size_t>(found->regex_argument)]);
+  }
   return node;
 }
 

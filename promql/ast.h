@@ -181,10 +181,12 @@ struct Aggregate : Expr {
 };
 
 struct Function;  // promql/functions.h
+class Regex;      // promql/regex.h
 
 struct Call : Expr {
   const Function* function = nullptr;  // Never null in a tree; lives forever.
   std::vector<ExprPtr> args;
+  std::shared_ptr<const Regex> regex;  // Of label_replace; null where its pattern is none.
   explicit Call(ValueType value_type) : Expr(Kind::kCall, value_type) {}
 };
 

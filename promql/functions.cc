@@ -24,9 +24,6 @@ constexpr std::array<std::string_view, 15> kExperimental = {"double_exponential_
                                                             "ts_of_max_over_time",
                                                             "ts_of_min_over_time"};
 
-constexpr std::array<std::string_view, 5> kNativeHistograms = {
-    "histogram_avg", "histogram_count", "histogram_stddev", "histogram_stdvar", "histogram_sum"};
-
 std::unordered_map<std::string_view, const Function*> BuildTable() {
   std::unordered_map<std::string_view, const Function*> table;
   for (const auto& family : {MathFunctions(), TimeFunctions(), LabelFunctions(), RateFunctions(),
@@ -34,10 +31,6 @@ std::unordered_map<std::string_view, const Function*> BuildTable() {
     for (const Function& function : family) table.emplace(function.name, &function);
   }
   return table;
-}
-
-bool Contains(std::span<const std::string_view> names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
@@ -49,14 +42,8 @@ const Function* FindFunction(std::string_view name) {
 }
 
 std::string RefusedFunction(std::string_view name) {
-  if (Contains(kExperimental, name)) {
+  if (std::find(kExperimental.begin(), kExperimental.end(), name) != kExperimental.end()) {
     return fmt::format("function \"{}\" is experimental in Prometheus and not supported", name);
-  }
-  if (Contains(kNativeHistograms, name)) {
-    return fmt::format(
-        "function \"{}\" needs native histograms, which are not supported; classic histograms have "
-        "_bucket, _count and _sum series",
-        name);
   }
   return "";
 }

@@ -47,14 +47,14 @@ struct Function {
   bool keeps_name = false;        // Leaves the metric name on the result.
   bool time_dependent = false;    // Differs from step to step even where the arguments do not.
   bool defaults_to_time = false;  // Without an argument it takes the step's time.
+  int regex_argument = -1;        // A text that is a pattern, compiled with the tree.
   bool for_counters = false;      // Worth a word where the metric is not named like a counter.
 };
 
 // Null where there is none of that name.
 const Function* FindFunction(std::string_view name);
 
-// Why `name` is no function here although Prometheus knows it (experimental, or native histograms),
-// or "".
+// Why `name` is no function here although Prometheus knows it (it is experimental), or "".
 std::string RefusedFunction(std::string_view name);
 
 // The families, each in its own file.

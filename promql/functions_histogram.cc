@@ -14,6 +14,9 @@ namespace {
 using telemetry::Labels;
 
 constexpr std::string_view kBucketLabel = "le";
+constexpr std::string_view kForcedMonotonicity =
+    "input to histogram_quantile needed to be fixed for monotonicity (see "
+    "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
 constexpr double kSmallDelta = 1e-12;  // Relative; less is rounding and no real step down.
 
 struct Bucket {
@@ -205,7 +208,7 @@ Result<Evaluated> HistogramQuantile(Evaluator& evaluator, const Call& call, cons
         bool forced = false;
         const double value = BucketQuantile((*quantiles)[step], std::move(buckets), &forced);
         if (forced) {
-          std::string text = "input to histogram_quantile needed to be fixed for monotonicity";
+          std::string text(kForcedMonotonicity);
           if (!name.empty()) text += fmt::format(" for metric name {}", QuotedText(name));
           evaluator.Inform(text, place);
         }
@@ -227,9 +230,21 @@ Result<Evaluated> HistogramFraction(Evaluator& evaluator, const Call& call, cons
       });
 }
 
-constexpr std::array<Function, 2> kHistogramFunctions = {
+// What only native histograms have. Float samples are passed over, and there is nothing else here.
+Result<Evaluated> OfNativeHistogram(Evaluator& evaluator, const Call& call, const Grid& grid) {
+  Result<Evaluated> operand = evaluator.Eval(*call.args[0], grid);
+  if (!operand) return operand;
+  return Evaluated{};
+}
+
+constexpr std::array<Function, 7> kHistogramFunctions = {
+    Function{.name = "histogram_avg", .signature = "v", .special = OfNativeHistogram},
+    Function{.name = "histogram_count", .signature = "v", .special = OfNativeHistogram},
     Function{.name = "histogram_fraction", .signature = "ssv", .special = HistogramFraction},
     Function{.name = "histogram_quantile", .signature = "sv", .special = HistogramQuantile},
+    Function{.name = "histogram_stddev", .signature = "v", .special = OfNativeHistogram},
+    Function{.name = "histogram_stdvar", .signature = "v", .special = OfNativeHistogram},
+    Function{.name = "histogram_sum", .signature = "v", .special = OfNativeHistogram},
 };
 
 }  // namespace

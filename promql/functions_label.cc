@@ -23,8 +23,7 @@ Result<Evaluated> LabelReplace(Evaluator& evaluator, const Call& call, const Gri
   const std::string target = Text(call, 1);
   const std::string replacement = Text(call, 2);
   const std::string source = Text(call, 3);
-  Result<Regex> regex = Regex::Compile(Text(call, 4));
-  if (!regex) {
+  if (!call.regex) {
     return Fail(ErrorCode::kInvalid, "invalid regular expression in label_replace(): {}",
                 Text(call, 4));
   }
@@ -35,7 +34,7 @@ Result<Evaluated> LabelReplace(Evaluator& evaluator, const Call& call, const Gri
   if (!operand) return operand;
   std::string expanded;
   for (StepSeries& series : operand->series) {
-    if (!regex->Expand(series.labels.Get(source), replacement, &expanded)) continue;
+    if (!call.regex->Expand(series.labels.Get(source), replacement, &expanded)) continue;
     series.labels.Set(target, expanded);
     if (target == telemetry::kMetricName) series.drop_name = false;
   }
@@ -73,7 +72,10 @@ Result<Evaluated> LabelJoin(Evaluator& evaluator, const Call& call, const Grid& 
 
 constexpr std::array<Function, 2> kLabelFunctions = {
     Function{.name = "label_join", .signature = "vttt*", .special = LabelJoin},
-    Function{.name = "label_replace", .signature = "vtttt", .special = LabelReplace},
+    Function{.name = "label_replace",
+             .signature = "vtttt",
+             .special = LabelReplace,
+             .regex_argument = 4},
 };
 
 }  // namespace

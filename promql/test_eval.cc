@@ -66,15 +66,25 @@ bool Near(double expected, double actual) {
   return difference / std::min(size, std::numeric_limits<double>::max()) < kTolerance;
 }
 
+bool Matches(const TestEval::Pattern& pattern, const std::string& text) {
+  return pattern.regex ? re2::RE2::PartialMatch(text, pattern.text) : text == pattern.text;
+}
+
+// Each pattern must be met, and where there are patterns, nothing else may come.
 Status CheckPatterns(const std::vector<TestEval::Pattern>& patterns,
                      const std::vector<std::string>& actual, std::string_view what) {
   for (const TestEval::Pattern& pattern : patterns) {
-    const bool found = std::any_of(actual.begin(), actual.end(), [&](const std::string& text) {
-      return pattern.regex ? re2::RE2::PartialMatch(text, pattern.text) : text == pattern.text;
-    });
+    const bool found = std::any_of(actual.begin(), actual.end(),
+                                   [&](const std::string& text) { return Matches(pattern, text); });
     if (found) continue;
     return Fail(ErrorCode::kInvalid, "expected the {} {}, got {}", what, QuotedText(pattern.text),
                 actual.empty() ? "none" : QuotedText(actual.front()));
+  }
+  for (const std::string& text : actual) {
+    const bool expected = patterns.empty() ||
+                          std::any_of(patterns.begin(), patterns.end(),
+                                      [&](const auto& pattern) { return Matches(pattern, text); });
+    if (!expected) return Fail(ErrorCode::kInvalid, "unexpected {} {}", what, QuotedText(text));
   }
   return {};
 }
@@ -181,7 +191,10 @@ Status ParseRangeVector(std::string_view rest, TestEval* eval) {
 }
 
 Status ParsePattern(std::string_view rest, std::vector<TestEval::Pattern>* patterns) {
-  if (rest.empty()) return {};
+  if (rest.empty()) {
+    patterns->push_back({"", true});  // Any will do.
+    return {};
+  }
   const bool regex = rest.starts_with("regex:");
   if (!regex && !rest.starts_with("msg:")) {
     return Fail(ErrorCode::kInvalid, "expected \"msg:\" or \"regex:\"");
@@ -257,7 +270,9 @@ Result<TestEval> ParseTestEval(std::string_view line) {
   }
   const std::string_view kind = TakeWord(&line);
   if (kind == "instant") {
-    if (Status read = TakeTime(&line, "at", &eval.from_ms); !read) return Forward(read.error());
+    if (line.starts_with("at ") || line.starts_with("at\t")) {  // Without it: at 0.
+      if (Status read = TakeTime(&line, "at", &eval.from_ms); !read) return Forward(read.error());
+    }
     eval.to_ms = eval.from_ms;
   } else if (kind == "range") {
     eval.range = true;

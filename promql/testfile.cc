@@ -74,7 +74,7 @@ class TestFile {
     report_.name = name;
   }
 
-  Result<TestFileReport> Run() {
+  TestFileReport Run() {
     while (next_ < lines_.size()) {
       const std::string& line = lines_[next_];
       const int number = static_cast<int>(++next_);
@@ -88,9 +88,7 @@ class TestFile {
       } else {
         done = Eval(line, number);
       }
-      if (!done) {
-        return Fail(ErrorCode::kInvalid, "{}:{}: {}", report_.name, at_, done.error().message);
-      }
+      if (!done) SkipBlock(done.error());
     }
     return std::move(report_);
   }
@@ -107,6 +105,12 @@ class TestFile {
       lines_.emplace_back(line.starts_with('#') ? "" : line);
       text.remove_prefix(std::min(end + 1, text.size()));
     }
+  }
+
+  // What is not in the format is a failure, and the rest of its block is passed over.
+  void SkipBlock(const Error& fault) {
+    report_.failures.push_back({fmt::format("{}:{}", report_.name, at_), fault.message});
+    while (next_ < lines_.size() && !lines_[next_].empty()) ++next_;
   }
 
   Status Load(std::string_view line) {
@@ -211,7 +215,7 @@ Result<TestFileReport> RunTestFile(const std::filesystem::path& path) {
   return RunTestText(*text, path.filename().string());
 }
 
-Result<TestFileReport> RunTestText(std::string_view text, const std::string& name) {
+TestFileReport RunTestText(std::string_view text, const std::string& name) {
   return TestFile(text, name).Run();
 }
 

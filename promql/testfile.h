@@ -25,9 +25,9 @@ struct TestFileReport {
 // Runs a file in Prometheus's promqltest format: `load`, `clear`, `eval instant`, `eval range` and
 // the `expect` lines (the older `eval_fail`, `eval_warn`, `eval_info` and `eval_ordered` too).
 // As in Prometheus's own runner, names are dropped late (EngineOptions::delayed_name_removal).
-// Every instant evaluation that passed is repeated as the middle step of a range. kNotFound and kIo
-// as ReadFile has them, kInvalid with file:line where the file is not in that format.
+// Every instant evaluation that passed is repeated as the middle step of a range. A block that is
+// not in the format is a failure. kNotFound and kIo as ReadFile has them.
 Result<TestFileReport> RunTestFile(const std::filesystem::path& path);
-Result<TestFileReport> RunTestText(std::string_view text, const std::string& name);
+TestFileReport RunTestText(std::string_view text, const std::string& name);
 
 }  // namespace atalaya::promql

@@ -16,7 +16,7 @@ Parsed ParseArgs(std::vector<const char*> args) {
   Parsed parsed;
   Flags flags("program", "Does a thing.");
   flags.Add("listen", &parsed.listen, "where");
-  flags.Add("limit", &parsed.limit, "how many");
+  flags.Add("limit,l", &parsed.limit, "how many");
   flags.AddSwitch("verbose", &parsed.verbose, "says more");
   args.insert(args.begin(), "program");
   parsed.status = flags.Parse(static_cast<int>(args.size()), args.data());
@@ -30,6 +30,15 @@ TEST(Flags, ReadsBothFormsAndRepeats) {
   EXPECT_EQ(parsed.limit, 7);
   EXPECT_TRUE(parsed.verbose);
 }
+
+TEST(Flags, AnEmptyValueTakesNoFurtherWord) {
+  const Parsed parsed = ParseArgs({"--listen=", "--verbose", "--listen", ""});
+  ASSERT_TRUE(parsed.status) << parsed.status.error().message;
+  EXPECT_EQ(parsed.listen, (std::vector<std::string>{"", ""}));
+  EXPECT_TRUE(parsed.verbose);
+}
+
+TEST(Flags, ALetterIsTheSameFlag) { EXPECT_EQ(ParseArgs({"-l", "7"}).limit, 7); }
 
 TEST(Flags, SuggestsTheNearestFlag) {
   EXPECT_EQ(ParseArgs({"--lisen", "a:1"}).status.error().message,

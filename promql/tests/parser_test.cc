@@ -76,9 +76,9 @@ TEST(PromqlParser, NamesThePlaceOfAFault) {
   for (const auto& [query, message] : cases) EXPECT_EQ(Printed(query), message) << query;
 }
 
-TEST(PromqlParser, RefusesByNameWhatIsExperimentalOrNeedsNativeHistograms) {
+TEST(PromqlParser, RefusesByNameWhatIsExperimental) {
   for (const std::string query :
-       {"sort_by_label(up, 'job')", "histogram_count(up)", "limitk(2, up)", "up[5m + 1m]",
+       {"sort_by_label(up, 'job')", "limitk(2, up)", "up[5m + 1m]",
         "rate(up[5m] smoothed)", "a + fill(0) b"}) {
     Result<ExprPtr> expr = Parse(query);
     ASSERT_FALSE(expr) << query;

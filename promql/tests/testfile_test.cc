@@ -54,7 +54,7 @@ TEST(PromqlConformance, PassesOurOwnFiles) {
 }
 
 TEST(PromqlTestFile, CountsFailuresAndSkipsWithTheirLine) {
-  const Result<TestFileReport> report = RunTestText(R"(load 1m
+  const TestFileReport report = RunTestText(R"(load 1m
   a 1+1x3
   h {{count:1}}x3
 
@@ -69,21 +69,36 @@ eval instant at 1m h
 
 eval instant at 1m limitk(1, a)
 )",
-                                                    "some.test");
-  ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->passed, 1);
-  ASSERT_EQ(report->failures.size(), 1u);
-  EXPECT_EQ(report->failures[0].place, "some.test:8");
-  EXPECT_EQ(report->failures[0].message, "a: a is 2, expected 3");
-  ASSERT_EQ(report->skips.size(), 2u);
-  EXPECT_EQ(report->skips[1].place, "some.test:14");
+                                            "some.test");
+  EXPECT_EQ(report.passed, 1);
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures[0].place, "some.test:8");
+  EXPECT_EQ(report.failures[0].message, "a: a is 2, expected 3");
+  ASSERT_EQ(report.skips.size(), 2u);
+  EXPECT_EQ(report.skips[1].place, "some.test:14");
 }
 
-TEST(PromqlTestFile, NamesTheLineThatIsNotInTheFormat) {
-  EXPECT_EQ(RunTestText("load 1m\n  a 1+y\n", "x.test").error().message,
-            "x.test:2: \"1+y\" is no value of a series (write 1, 1+2x5, _, stale)");
-  EXPECT_EQ(RunTestText("\nevil\n", "x.test").error().message,
-            "x.test:2: \"evil\" is no command (write load, clear or eval)");
+TEST(PromqlTestFile, GoesOnBehindABlockThatIsNotInTheFormat) {
+  const TestFileReport report =
+      RunTestText("load 1m\n  a 1+y\n  b 2\n\nevil\n\neval instant 1 + 1\n  2\n", "x.test");
+  EXPECT_EQ(report.passed, 1);
+  ASSERT_EQ(report.failures.size(), 2u);
+  EXPECT_EQ(report.failures[0].place, "x.test:2");
+  EXPECT_EQ(report.failures[0].message,
+            "\"1+y\" is no value of a series (write 1, 1+2x5, _, stale)");
+  EXPECT_EQ(report.failures[1].place, "x.test:5");
+  EXPECT_EQ(report.failures[1].message, "\"evil\" is no command (write load, clear or eval)");
+}
+
+TEST(PromqlTestFile, WantsEveryAnnotationToBeExpectedWhereOneIsNamed) {
+  const std::string text =
+      "load 1m\n  a{le=\"x\"} 1 1\n\neval instant at 1m histogram_quantile(2, a)\n  expect warn ";
+  EXPECT_EQ(RunTestText(text + "regex: quantile value\n", "x.test").failures.size(), 1u);
+  EXPECT_EQ(RunTestText(text + "\n", "x.test").passed, 1);
+  EXPECT_EQ(
+      RunTestText(text + "regex: quantile value\n  expect warn regex: bucket label\n", "x.test")
+          .passed,
+      1);
 }
 
 }  // namespace

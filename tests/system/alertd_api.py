@@ -80,6 +80,32 @@ def ask_with_promtool(address: str):
     assert labels.split() == ["200", "500"], labels
 
 
+def alertd(*command):
+    return harness.run_program(harness.BIN / "cloud_alertd", *command)
+
+
+def ask_with_own_command(bench, address: str):
+    url = f"--url=http://{address}"
+    instant = alertd("query", url, "sum(test_requests_total)")
+    assert instant.returncode == 0 and instant.stdout.startswith("{} => 8 @["), instant
+    now = int(time.time())
+    ranged = alertd("query", url, f"--start={now - 60}", f"--end={now}", "--step=1s", "test_gauge")
+    assert 'test_gauge{instance="' in ranged.stdout and "\n2.5 @[" in ranged.stdout, ranged
+    noted = alertd("query", url, "rate(test_gauge[1m])")
+    assert "might not be a counter" in noted.stderr, noted
+    refused = alertd("query", url, "up{")
+    assert refused.returncode == 1 and "1:4: parse error" in refused.stderr, refused
+    assert alertd("query", url, "--start=1", "up").returncode == 2
+    good, bad = bench.dir / "good.test", bench.dir / "bad.test"
+    good.write_text("load 1m\n  a 1+1x5\n\neval instant at 2m a * 2\n  {} 6\n\neval instant at 2m limitk(1, a)\n")
+    bad.write_text("eval instant at 0 1 + 1\n  3\n")
+    done = alertd("promqltest", good)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 passed, 0 failed, 1 skipped", done
+    assert done.stdout.startswith("good.test: 1 passed, 0 failed, 1 skipped\n"), done
+    done = alertd("promqltest", good, bad, bench.dir / "none.test")
+    assert done.returncode == 1 and done.stdout.splitlines()[-1] == "1 passed, 2 failed, 1 skipped", done
+
+
 def ask_by_hand(address: str):
     status, headers, answer = get(address, "/api/v1/query", query="up{")
     assert status == 400 and answer["errorType"] == "bad_data", answer
@@ -110,6 +136,7 @@ def main():
         harness.wait_for("six scrapes", lambda: get(
             address, "/api/v1/query", query="count_over_time(test_gauge[1m]) >= 6")[2]["data"]["result"])
         ask_by_hand(address)
+        ask_with_own_command(bench, address)
         ask_with_promtool(address)
 
 

@@ -1,0 +1,148 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "alertd/commands/commands.h"
+#include "base/file.h"
+#include "base/flags.h"
+#include "base/http_client.h"
+#include "telemetry/labels.h"
+
+namespace atalaya::alertd {
+namespace {
+
+using nlohmann::json;
+
+struct QueryOptions {
+  std::string url = "http://127.0.0.1:9480";
+  std::string token_file;
+  std::string time, start, end, step;
+  std::string expr;
+};
+
+Result<QueryOptions> ParseQueryOptions(int argc, const char* const* argv) {
+  QueryOptions options;
+  Flags flags("cloud_alertd query",
+              "Evaluates a PromQL expression in a running cloud_alertd (or Prometheus).");
+  flags.Add("url", &options.url, "where its HTTP API is");
+  flags.Add("token-file", &options.token_file, "file with the bearer token that the API asks for");
+  flags.Add("time", &options.time, "when to evaluate, RFC 3339 or Unix seconds; default now");
+  flags.Add("start", &options.start, "with --end and --step: a range query from here");
+  flags.Add("end", &options.end, "the end of the range");
+  flags.Add("step", &options.step, "from one point to the next, such as 30s");
+  flags.AddPositional("EXPR", &options.expr, "the expression", true);
+  if (Status parsed = flags.Parse(argc, argv); !parsed) return Forward(parsed.error());
+  const int range = !options.start.empty() + !options.end.empty() + !options.step.empty();
+  if (range != 0 && (range != 3 || !options.time.empty())) {
+    return Fail(ErrorCode::kInvalid, "a range takes --start, --end and --step, and no --time");
+  }
+  return options;
+}
+
+void AddField(std::string& form, std::string_view name, std::string_view value) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  if (value.empty()) return;
+  if (!form.empty()) form += '&';
+  form.append(name) += '=';
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') {
+      form += c;
+    } else if (byte >= '0' && byte <= '9') {
+      form += c;
+    } else {
+      form += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+}
+
+// The `data` of the answer; warnings and infos go to stderr.
+Result<json> Ask(const QueryOptions& options) {
+  HttpClientRequest request;
+  request.method = "POST";
+  request.url = options.url + (options.start.empty() ? "/api/v1/query" : "/api/v1/query_range");
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.timeout = std::chrono::minutes(3);
+  request.body_limit_bytes = 1u << 30;
+  AddField(request.body, "query", options.expr);
+  AddField(request.body, "time", options.time);
+  AddField(request.body, "start", options.start);
+  AddField(request.body, "end", options.end);
+  AddField(request.body, "step", options.step);
+  if (!options.token_file.empty()) {
+    Result<std::string> token = ReadFile(options.token_file);
+    if (!token) return Forward(token.error());
+    while (!token->empty() && token->back() == '\n') token->pop_back();
+    request.bearer_token = std::move(*token);
+  }
+  HttpClient client;
+  const Result<HttpClientReply> reply = client.SendAndWait(std::move(request));
+  if (!reply) return Forward(reply.error());
+  json answer = json::parse(reply->body, nullptr, false);
+  if (!answer.is_object()) {
+    return Fail(ErrorCode::kInvalid, "{}: status {}, and no answer of a Prometheus API",
+                options.url, reply->status);
+  }
+  if (answer.value("status", "") != "success") {
+    return Fail(ErrorCode::kInvalid, "{}", answer.value("error", "the query failed"));
+  }
+  for (const char* kind : {"warnings", "infos"}) {
+    for (const json& note : answer.value(kind, json::array())) {
+      std::fprintf(stderr, "%s\n", note.get<std::string>().c_str());
+    }
+  }
+  return answer.at("data");
+}
+
+std::string LabelsText(const json& metric) {
+  telemetry::Labels labels;
+  for (const auto& [name, value] : metric.items()) labels.Set(name, value.get<std::string>());
+  return labels.ToString();
+}
+
+std::string TimeText(const json& seconds) { return fmt::format("{:.3f}", seconds.get<double>()); }
+
+void PrintPoint(const json& point) {
+  std::printf("%s @[%s]\n", point.at(1).get<std::string>().c_str(), TimeText(point.at(0)).c_str());
+}
+
+void Print(const json& data) {
+  const json& result = data.at("result");
+  const auto type = data.at("resultType").get<std::string>();
+  if (type == "scalar" || type == "string") return PrintPoint(result);
+  for (const json& series : result) {
+    std::printf("%s =>", LabelsText(series.at("metric")).c_str());
+    if (type == "vector") {
+      std::printf(" ");
+      PrintPoint(series.at("value"));
+      continue;
+    }
+    std::printf("\n");
+    for (const json& point : series.at("values")) PrintPoint(point);
+  }
+}
+
+}  // namespace
+
+int RunQueryCommand(int argc, const char* const* argv) {
+  const Result<QueryOptions> options = ParseQueryOptions(argc, argv);
+  if (!options) {
+    std::fprintf(stderr, "cloud_alertd: %s\n", options.error().message.c_str());
+    return 2;
+  }
+  Result<json> data = Ask(*options);
+  if (!data) {
+    std::fprintf(stderr, "cloud_alertd: %s\n", data.error().message.c_str());
+    return 1;
+  }
+  try {
+    Print(*data);
+  } catch (const json::exception& e) {
+    std::fprintf(stderr, "cloud_alertd: the answer is not as Prometheus's API has it: %s\n",
+                 e.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace atalaya::alertd
