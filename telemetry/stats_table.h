@@ -7,13 +7,15 @@
 
 namespace atalaya::telemetry {
 
-enum class StatType : std::uint8_t { kCounter, kGauge };
+enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
 
 // Every figure that cloud_server keeps, as data: the enums, the exporter's page and the
 // documentation derive from these two lists. The order is the layout of the segment: append only,
 // and never reuse a place.
 //
-// FAMILY(id, type, metric name, help); a name with `_seconds` is kept in nanoseconds.
+// FAMILY(id, type, metric name, help); a name with `_seconds` is kept in nanoseconds. A histogram
+// has one entry per bucket, labelled `le` with its upper bound as the page shows it, each counting
+// what is in no lower one, the last "+Inf"; and one labelled "sum".
 #define ATALAYA_STAT_FAMILIES(FAMILY)                                                            \
   FAMILY(kPacketsReceived, kCounter, "cloud_server_packets_received_total",                      \
          "Packets read from clients, by MQTT packet type.")                                      \
@@ -68,7 +70,7 @@ enum class StatType : std::uint8_t { kCounter, kGauge };
          "Time the event loops spent working rather than waiting.")
 
 // STAT(id, family, label name, label value); a family without labels has one entry with "" for
-// both.
+// both. A family may go on anywhere below: kStatsByFamily has them together.
 #define ATALAYA_STATS(STAT)                                                                    \
   STAT(kReceivedConnect, kPacketsReceived, "type", "connect") /* In the order of the packet */ \
   STAT(kReceivedConnack, kPacketsReceived, "type", "connack") /* types' numbers, 1 to 15:  */  \
@@ -168,7 +170,11 @@ enum class StatType : std::uint8_t { kCounter, kGauge };
   STAT(kOutputBytes, kOutputBytes, "", "")                                                     \
   STAT(kInflightIn, kInflightPackets, "direction", "in")                                       \
   STAT(kInflightOut, kInflightPackets, "direction", "out")                                     \
-  STAT(kLoopBusyNs, kLoopBusyNs, "", "")
+  STAT(kLoopBusyNs, kLoopBusyNs, "", "")                                                       \
+  STAT(kClosedTls, kConnectionsClosed, "reason", "tls")                                        \
+  STAT(kClosedCertificate, kConnectionsClosed, "reason", "certificate")                        \
+  STAT(kClosedUpgrade, kConnectionsClosed, "reason", "http_upgrade")                           \
+  STAT(kClosedWebSocket, kConnectionsClosed, "reason", "websocket")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };
@@ -204,6 +210,18 @@ inline constexpr std::array kStats{ATALAYA_STATS(ATALAYA_STAT_INFO)};
 #undef ATALAYA_STATS
 
 inline constexpr std::size_t kStatCount = kStats.size();
+
+// kStats with each family's together, in the order of kStatFamilies; within one in that of kStats.
+inline constexpr std::array<StatInfo, kStatCount> kStatsByFamily = [] {
+  std::array<StatInfo, kStatCount> sorted = kStats;
+  std::size_t at = 0;
+  for (const StatFamilyInfo& family : kStatFamilies) {
+    for (const StatInfo& stat : kStats) {
+      if (stat.family == family.id) sorted[at++] = stat;
+    }
+  }
+  return sorted;
+}();
 
 // The figure for an MQTT packet type as it stands in the fixed header: 1 (CONNECT) to 15 (AUTH).
 constexpr Stat PacketsReceived(unsigned packet_type) {

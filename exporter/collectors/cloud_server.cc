@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include "base/file.h"
@@ -217,23 +218,48 @@ class CloudServer final : public Collector {
     }
   }
 
+  static MetricType TypeOf(telemetry::StatType type) {
+    if (type == telemetry::StatType::kHistogram) return MetricType::kHistogram;
+    return type == telemetry::StatType::kCounter ? MetricType::kCounter : MetricType::kGauge;
+  }
+
   static void WriteFigures(TextWriter& out, const std::vector<Server>& servers) {
-    std::size_t first = 0;
-    while (first < telemetry::kStats.size()) {
-      const auto family_id = telemetry::kStats[first].family;
-      const auto& family = telemetry::kStatFamilies[static_cast<std::size_t>(family_id)];
-      std::size_t last = first;
-      while (last < telemetry::kStats.size() && telemetry::kStats[last].family == family_id) ++last;
-      out.Family(
-          family.name,
-          family.type == telemetry::StatType::kCounter ? MetricType::kCounter : MetricType::kGauge,
-          family.help);
+    std::span<const telemetry::StatInfo> left = telemetry::kStatsByFamily;
+    for (const telemetry::StatFamilyInfo& family : telemetry::kStatFamilies) {
+      std::size_t count = 0;
+      while (count < left.size() && left[count].family == family.id) ++count;
+      const auto stats = left.first(count);
+      left = left.subspan(count);
+      out.Family(family.name, TypeOf(family.type), family.help);
       for (const Server& server : servers) {
-        for (std::size_t i = first; server.HasFigures() && i < last; ++i)
-          WriteFigure(out, server, telemetry::kStats[i], family.Scale());
+        if (!server.HasFigures()) continue;
+        if (family.type == telemetry::StatType::kHistogram) {
+          WriteHistogram(out, server, stats, family.Scale());
+          continue;
+        }
+        for (const telemetry::StatInfo& stat : stats) {
+          WriteFigure(out, server, stat, family.Scale());
+        }
       }
-      first = last;
     }
+  }
+
+  static void WriteHistogram(TextWriter& out, const Server& server,
+                             std::span<const telemetry::StatInfo> stats, double scale) {
+    double count = 0;
+    double sum = 0;
+    for (const telemetry::StatInfo& stat : stats) {
+      const auto value = static_cast<double>(server.snapshot->Total(stat.id));
+      if (stat.label_name != "le") {
+        sum = value * scale;
+        continue;
+      }
+      count += value;
+      LabelText labels("le", stat.label_value);
+      out.SuffixedSample("_bucket", labels.Add("server", server.name).text(), count);
+    }
+    out.SuffixedSample("_count", server.labels, count);
+    out.SuffixedSample("_sum", server.labels, sum);
   }
 
   static void WriteFigure(TextWriter& out, const Server& server, const telemetry::StatInfo& stat,
