@@ -11,11 +11,13 @@ struct Batch::Record {
       bytes;  // Of what follows: topic, properties and payload, or the packets of a burst.
   std::uint32_t packets;        // Of a burst; 0: one publish.
   std::uint64_t payload_bytes;  // Of a burst.
+  std::int64_t expires_ns;
   std::uint32_t property_bytes;
   std::uint16_t topic_offset;
   std::uint16_t topic_bytes;
   std::uint8_t qos;
   bool retain;
+  bool is_v5;      // Of a burst.
   bool is_shared;  // What follows is an index into shared_.
 };
 
@@ -24,6 +26,7 @@ void Batch::Add(const Burst& burst) {
   record.bytes = static_cast<std::uint32_t>(burst.wire.size());
   record.packets = burst.packets;
   record.payload_bytes = burst.payload_bytes;
+  record.is_v5 = burst.is_v5;
   record.topic_offset = static_cast<std::uint16_t>(burst.topic.data() - burst.wire.data());
   record.topic_bytes = static_cast<std::uint16_t>(burst.topic.size());
   Append(&record, sizeof record);
@@ -35,6 +38,7 @@ void Batch::Add(Publication* publication) {
   Record record{};
   record.qos = static_cast<std::uint8_t>(packet.qos);
   record.retain = packet.retain;
+  record.expires_ns = publication->expires_ns;
   if (publication->shared || packet.payload.size() >= kShareBytes) {
     const std::size_t index = shared_.size();
     shared_.push_back(publication->Shared());
@@ -73,6 +77,7 @@ std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst
     burst->wire = body;
     burst->packets = record.packets;
     burst->payload_bytes = record.payload_bytes;
+    burst->is_v5 = record.is_v5;
     return at + body.size();
   }
   if (record.is_shared) {
@@ -89,6 +94,7 @@ std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst
   }
   packet.qos = static_cast<mqtt::Qos>(record.qos);
   packet.retain = record.retain;
+  publication->expires_ns = record.expires_ns;
   return at + body.size();
 }
 

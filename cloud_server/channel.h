@@ -15,24 +15,26 @@ namespace atalaya::cloud_server {
 // A publish on its way through the server; the views live as long as the call it is handed to.
 struct Publication {
   mqtt::Publish packet;
-  const void* from = nullptr;  // The publisher's session, for subscriptions with no_local.
-  MessagePtr shared;           // Made by the first that needs the publish to stay.
+  const void* from = nullptr;   // The publisher's session, for subscriptions with no_local.
+  std::int64_t expires_ns = 0;  // Of the steady clock; 0: never.
+  MessagePtr shared;            // Made by the first that needs the publish to stay.
 
   const MessagePtr& Shared() {
-    if (!shared) shared = Message::Copy(packet);
+    if (!shared) shared = Message::Copy(packet, expires_ns);
     return shared;
   }
 };
 
-// Consecutive publishes of one client to one topic, at QoS 0 and not retained, as they came: whole
-// packets of 3.1.1, one behind the other, which most subscribers get byte for byte. A burst is so
-// routed once and copied once for each subscriber.
+// Consecutive publishes of one client to one topic, at QoS 0, not retained and without properties,
+// as they came: whole packets, one behind the other, which subscribers of the same version get byte
+// for byte. A burst is so routed once and copied once for each subscriber.
 struct Burst {
   std::string_view topic;  // Within the first packet of `wire`.
   std::string_view wire;
   std::uint32_t packets = 0;
   std::uint64_t payload_bytes = 0;
   const void* from = nullptr;  // As in Publication.
+  bool is_v5 = false;          // Each packet has an empty property block behind its topic.
 };
 
 // Publishes on their way from one loop to another, gathered during a turn. Small ones are copied,

@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxInFlight = 65'534;
-constexpr std::uint64_t kMaxPacketLimit = 268'435'460;  // What MQTT can express.
+constexpr std::int64_t kMaxAliases = 65'535;
+constexpr std::uint64_t kMaxPacketLimit = mqtt::kMaxPacketBytes;
 constexpr std::uint64_t kMinPacketLimit = 1024;
 
 std::uint64_t Count(ConfigTable* table, std::string_view key, std::uint64_t default_value,
@@ -37,6 +38,21 @@ Limits ReadLimits(ConfigTable table) {
   limits.max_sessions = Count(&table, "max_sessions", limits.max_sessions);
   limits.retained_messages = Count(&table, "retained_messages", limits.retained_messages, 0);
   limits.retained_bytes = table.Size("retained_bytes", limits.retained_bytes);
+  limits.receive_maximum =
+      Count(&table, "receive_maximum", limits.receive_maximum, 1, kNoReceiveMaximum);
+  limits.topic_alias_maximum =
+      Count(&table, "topic_alias_maximum", limits.topic_alias_maximum, 0, kMaxAliases);
+  limits.max_keep_alive = table.Duration("max_keep_alive", limits.max_keep_alive);
+  if (limits.max_keep_alive < std::chrono::seconds(1) ||
+      limits.max_keep_alive > std::chrono::seconds(kLongestKeepAliveS)) {
+    table.Fault("max_keep_alive", "must be 1s to 65535s");
+  }
+  limits.max_session_expiry = table.Duration("max_session_expiry", limits.max_session_expiry);
+  if (limits.max_session_expiry < std::chrono::milliseconds(0) ||
+      limits.max_session_expiry > std::chrono::seconds(kNeverExpires - 1) ||
+      limits.max_session_expiry.count() % 1000 != 0) {
+    table.Fault("max_session_expiry", "must be whole seconds, at most 4294967294s, or 0 for ever");
+  }
   limits.connect_timeout = table.Duration("connect_timeout", limits.connect_timeout);
   if (limits.connect_timeout <= std::chrono::milliseconds(0)) {
     table.Fault("connect_timeout", "must be longer than 0 (write 10s)");

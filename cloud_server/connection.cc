@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cloud_server/faults.h"
 #include "cloud_server/loop.h"
-#include "mqtt/encode.h"
 
 namespace atalaya::cloud_server {
 
@@ -97,7 +95,8 @@ std::size_t Connection::Process(std::string_view bytes) {
   while (!closing_) {
     const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(bytes.substr(at), limit);
     if (!frame) {
-      Reject(frame.error());
+      const auto first = static_cast<std::uint8_t>(bytes[at]);
+      Reject(frame.error(), static_cast<mqtt::PacketType>(first >> 4));
       break;
     }
     if (frame->size == 0) break;
@@ -119,23 +118,6 @@ void Connection::Close(Stat reason) {
   loop_->ScheduleClose(this);
 }
 
-void Connection::Refuse(mqtt::ConnectCode code, Stat reason) {
-  loop_->stats().Add(reason);
-  mqtt::EncodeConnack({false, static_cast<std::uint8_t>(code), {}}, version_,
-                      Tail(mqtt::PacketType::kConnack));
-  Close(Stat::kClosedRefused);
-}
-
-void Connection::Reject(mqtt::Fault fault) {
-  loop_->stats().Add(MalformedStat(fault));
-  Close(fault == mqtt::Fault::kPacketTooLarge ? Stat::kClosedTooLarge : Stat::kClosedMalformed);
-}
-
-void Connection::RejectUnexpected() {
-  loop_->stats().Add(Stat::kMalformedUnexpected);
-  Close(Stat::kClosedProtocolError);
-}
-
 std::string* Connection::Tail(mqtt::PacketType type) {
   loop_->stats().Add(telemetry::PacketsSent(static_cast<unsigned>(type)));
   loop_->MarkDirty(this);
@@ -144,65 +126,6 @@ std::string* Connection::Tail(mqtt::PacketType type) {
 
 bool Connection::HasRoom() const {
   return !closing_ && output_.bytes() < loop_->limits().connection_output_bytes;
-}
-
-void Connection::SendAtMostOnce(Publication* publication, bool retain,
-                                const std::vector<std::uint32_t>&) {
-  if (!HasRoom()) {
-    loop_->stats().Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer);
-    return;
-  }
-  std::string* tail = Tail(mqtt::PacketType::kPublish);
-  const mqtt::Publish& packet = publication->packet;
-  loop_->stats().Add(Stat::kPublishesDeliveredQos0);
-  loop_->stats().Add(Stat::kPublishDeliveredBytes,
-                     static_cast<std::int64_t>(packet.payload.size()));
-  const bool shared = packet.payload.size() >= kShareBytes;
-  mqtt::Publish copy = packet;
-  copy.packet_id = 0;
-  copy.qos = mqtt::Qos::k0;
-  copy.dup = false;
-  copy.retain = retain;
-  if (!shared) return mqtt::EncodePublish(copy, version_, tail);
-  mqtt::EncodePublishHeader(copy, version_, tail);
-  output_.AppendPayload(publication->Shared());
-}
-
-void Connection::SendBurst(const Burst& burst) {
-  telemetry::StatsLoop& stats = loop_->stats();
-  if (!HasRoom()) {
-    stats.Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer, burst.packets);
-    return;
-  }
-  stats.Add(Stat::kSentPublish, burst.packets);
-  stats.Add(Stat::kPublishesDeliveredQos0, burst.packets);
-  stats.Add(Stat::kPublishDeliveredBytes, static_cast<std::int64_t>(burst.payload_bytes));
-  output_.Append(burst.wire);
-  loop_->MarkDirty(this);
-}
-
-void Connection::SendDelivery(const Delivery& delivery) {
-  if (delivery.is_pubrel) return SendAck(mqtt::PacketType::kPubrel, delivery.packet_id);
-  const Message& message = *delivery.message;
-  std::string* tail = Tail(mqtt::PacketType::kPublish);
-  const auto qos = static_cast<unsigned>(delivery.qos);
-  loop_->stats().Add(delivery.dup ? Stat::kPublishesResent : telemetry::PublishesDelivered(qos));
-  loop_->stats().Add(Stat::kPublishDeliveredBytes,
-                     static_cast<std::int64_t>(message.payload().size()));
-  mqtt::Publish packet;
-  packet.topic = message.topic();
-  packet.payload = message.payload();
-  packet.packet_id = delivery.packet_id;
-  packet.qos = delivery.qos;
-  packet.retain = delivery.retain;
-  packet.dup = delivery.dup;
-  if (packet.payload.size() < kShareBytes) return mqtt::EncodePublish(packet, version_, tail);
-  mqtt::EncodePublishHeader(packet, version_, tail);
-  output_.AppendPayload(delivery.message);
-}
-
-void Connection::SendAck(mqtt::PacketType type, std::uint16_t packet_id) {
-  mqtt::EncodeAck({type, packet_id, mqtt::Reason::kSuccess, {}}, version_, Tail(type));
 }
 
 void Connection::Flush() {
@@ -264,7 +187,7 @@ void Connection::OnDeadline() {
     if (!reading_) last_packet_ns_ = loop_->now_ns();  // It is we who do not listen.
     return ScheduleDeadline();
   }
-  Close(Stat::kClosedKeepAlive);
+  CloseSaying(Stat::kClosedKeepAlive, mqtt::Reason::kKeepAliveTimeout);
 }
 
 }  // namespace atalaya::cloud_server

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/event_loop.h"
 #include "base/unique_fd.h"
 #include "cloud_server/channel.h"
+#include "cloud_server/client_terms.h"
 #include "cloud_server/output.h"
 #include "cloud_server/session.h"
 #include "cloud_server/timer_wheel.h"
@@ -18,6 +20,8 @@
 namespace atalaya::cloud_server {
 
 class Loop;
+struct AttachRequest;
+struct SubscribeOutcome;
 
 // One client's socket: bytes in, packets out, and what its CONNECT said. It is closed by its loop
 // at the end of the turn in which something called Close, so it stays valid through any call chain.
@@ -37,11 +41,15 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Reads on where the transport holds bytes that no event will tell of.
   void ReadAgain();
 
-  // Sends at QoS 0; dropped and counted where the output is over its limit.
+  // Sends at QoS 0; dropped and counted where the output is over its limit, or the packet over the
+  // client's.
   void SendAtMostOnce(Publication* publication, bool retain,
                       const std::vector<std::uint32_t>& subscription_ids);
-  void SendBurst(const Burst& burst);  // The same for all its packets at once.
-  void SendDelivery(const Delivery& delivery);
+  // The same for all its packets at once.
+  void SendBurst(const Burst& burst, const std::vector<std::uint32_t>& subscription_ids);
+  // False where the packet is larger than the client takes: dropped and counted, and as good as
+  // acknowledged (MQTT-3.1.2-25).
+  bool SendDelivery(const Delivery& delivery);
   bool HasRoom() const;  // For further deliveries.
 
   // Hands the output to the kernel, as far as it goes.
@@ -51,6 +59,9 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
   // Ends the connection at the end of this turn, counted as `reason`. The first call counts.
   void Close(telemetry::Stat reason);
+  // The same, and a 5.0 client that has had its CONNACK gets a DISCONNECT with `reason` before, and
+  // with `text` for its user where it wants one.
+  void CloseSaying(telemetry::Stat counter, mqtt::Reason reason, std::string_view text = {});
 
   // Starts or stops listening for bytes.
   void SetReading(bool reading);
@@ -68,7 +79,6 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
   // Written by the loop.
   Session* session = nullptr;  // Not owned; set between CONNECT and the end.
-  MessagePtr will;             // Published when the connection ends otherwise than by DISCONNECT.
   std::size_t index = 0;       // In the loop's list.
   bool dirty = false;          // In the loop's list of those to flush.
   bool reads_again = false;    // In the loop's list of those to read from without an event.
@@ -80,20 +90,49 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::size_t TakeBurst(std::string_view bytes, const mqtt::Frame& first);
   void HandleFrame(const mqtt::Frame& frame);
   void HandleConnect(const mqtt::Frame& frame);
+  void RefuseBroken(mqtt::Fault fault, const mqtt::Frame& frame);
+  void ReadTerms(const mqtt::Connect& packet);
   void Accept(const mqtt::Connect& packet);
+  std::uint32_t KeepAliveSeconds(const mqtt::Connect& packet) const;
+  std::string ConnackProperties(const mqtt::Connect& packet, const AttachRequest& request,
+                                bool is_invented);
+  bool SendConnack(bool present, mqtt::Reason reason, mqtt::Properties properties);
   void HandlePublish(const mqtt::Frame& frame);
+  bool ResolveAlias(std::optional<std::uint32_t> alias, mqtt::Publish* packet);
+  bool WithinReceiveMaximum(const mqtt::Publish& packet);
   void HandleAck(const mqtt::Frame& frame);
   void HandleOutgoingAck(const mqtt::Ack& packet);
   void HandleSubscribe(const mqtt::Frame& frame);
+  char CodeOf(const SubscribeOutcome& outcome) const;
   void HandleUnsubscribe(const mqtt::Frame& frame);
   void HandlePing(const mqtt::Frame& frame);
   void HandleDisconnect(const mqtt::Frame& frame);
+  void HandleAuth(const mqtt::Frame& frame);
 
-  void Refuse(mqtt::ConnectCode code, telemetry::Stat reason);
-  void Reject(mqtt::Fault fault);            // Counts a malformed packet and closes.
+  // Answers a CONNECT with `reason`, or what older versions have for it, and closes.
+  void Refuse(mqtt::Reason reason, telemetry::Stat counter);
+  void Reject(mqtt::Fault fault, mqtt::PacketType type);  // Counts a malformed packet and closes.
   void RejectUnexpected();                   // A packet that does not belong here: the same.
   std::string* Tail(mqtt::PacketType type);  // Where to encode one packet of `type`; counts it.
-  void SendAck(mqtt::PacketType type, std::uint16_t packet_id);
+  // Encodes one packet of `type` with encode(std::string*). False where it is larger than the
+  // client takes: it is not sent.
+  template <typename Encode>
+  bool SendPacket(mqtt::PacketType type, const Encode& encode) {
+    std::string* const out = output_.tail();
+    const std::size_t before = out->size();
+    encode(out);
+    if (terms_ != nullptr && out->size() - before > terms_->max_packet_bytes) {
+      out->resize(before);
+      return false;
+    }
+    Tail(type);
+    return true;
+  }
+  void SendAck(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason);
+  template <typename Body>
+  bool WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
+                    const std::vector<std::uint32_t>& subscription_ids, const Body& body);
+  void SendBurstOneByOne(const Burst& burst, const std::vector<std::uint32_t>& subscription_ids);
   void WatchIo();
   void CountOutput();
 
@@ -102,12 +141,14 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::unique_ptr<Transport> transport_;  // nullptr: plain TCP.
   std::string in_;                        // The front part of a packet that is not whole yet.
   Output output_;
+  std::unique_ptr<ClientTerms> terms_;  // Exactly for 5.0.
   std::int64_t last_packet_ns_ = 0;
   std::int64_t keep_alive_ns_ = 0;   // 1.5 times what CONNECT said; 0: none.
   std::int64_t counted_output_ = 0;  // What this connection adds to the output gauge.
   mqtt::Version version_ = mqtt::Version::k311;
   telemetry::Stat close_reason_{};
   std::int32_t hand_off_to_ = -1;  // The loop that its client id belongs to.
+  bool accepted_ = false;          // The CONNACK that accepts has been written.
   bool closing_ = false;
   bool reading_ = true;
   bool blocked_ = false;  // The kernel takes no more: waits to be writable.

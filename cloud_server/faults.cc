@@ -20,6 +20,7 @@ telemetry::Stat MalformedStat(mqtt::Fault fault) {
     case Fault::kBadUtf8:
       return Stat::kMalformedString;
     case Fault::kBadTopicName:
+    case Fault::kNoTopic:
     case Fault::kBadTopicFilter:
       return Stat::kMalformedTopic;
     case Fault::kBadPacketId:

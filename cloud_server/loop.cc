@@ -119,6 +119,9 @@ void Loop::OnTick() {
   stats_->Beat(events_->turn_start_ns());
   wheel_.Advance(TickOf(events_->turn_start_ns()),
                  [](TimerWheel::Entry* entry) { static_cast<Connection*>(entry)->OnDeadline(); });
+  session_wheel_.Advance(TickOf(events_->turn_start_ns()), [this](TimerWheel::Entry* entry) {
+    OnSessionDue(static_cast<Session*>(entry));
+  });
   for (const auto& acceptor : acceptors_) {
     if (!stop_reading_) acceptor->Retry();
   }
@@ -248,7 +251,8 @@ void Loop::MaybeEnd() {
     if (!out_of_time && !connection->output_empty()) return;
   }
   while (!connections_.empty()) {
-    connections_.back()->Close(Stat::kClosedServerStopping);
+    connections_.back()->CloseSaying(Stat::kClosedServerStopping,
+                                     mqtt::Reason::kServerShuttingDown);
     to_close_.clear();
     CloseNow(connections_.back().get());
   }

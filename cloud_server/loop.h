@@ -27,6 +27,23 @@ namespace atalaya::cloud_server {
 
 class Loop;
 
+// What a CONNECT wants of its session.
+struct AttachRequest {
+  std::string_view client_id;
+  bool clean_start = true;
+  std::uint32_t expiry_s = 0;  // As Session::expiry_s.
+  std::uint16_t receive_maximum = kNoReceiveMaximum;
+  MessagePtr will;
+  std::uint32_t will_delay_s = 0;
+};
+
+// What became of one filter of a SUBSCRIBE.
+struct SubscribeOutcome {
+  mqtt::Reason reason = mqtt::Reason::kSuccess;  // Or why it was refused.
+  mqtt::Qos granted = mqtt::Qos::k0;
+  bool is_new = false;  // No subscription to this filter stood before.
+};
+
 // What all loops share. Outlives them.
 struct Hub {
   SubscriptionIndex subscriptions;
@@ -83,20 +100,24 @@ class Loop : public IoHandler {
 
   // Ties `connection` to its client's session, which is made, resumed or replaced; another
   // connection of the same client is closed. nullptr at the limit of sessions.
-  Session* Attach(Connection* connection, std::string_view client_id, bool clean, bool* present);
+  Session* Attach(Connection* connection, const AttachRequest& request, bool* present);
 
   // Routes a publish that came from a client of this loop: retained, here, and to other loops.
-  void Publish(Publication* publication);
+  // False where nobody subscribes to its topic.
+  bool Publish(Publication* publication);
   void Publish(const Burst& burst);  // `burst.topic` is a valid topic name.
   bool KnowsTopic(std::string_view topic) { return routes_.Knows(topic); }
 
   // Sends what waits in `session` as far as its client and the limits take it.
   void Pump(Session* session);
 
-  // Answers with one code for each subscription: the granted QoS, or 0x80.
-  std::string Subscribe(Session* session, const mqtt::Subscribe& packet);
-  void SendRetained(Session* session, const mqtt::Subscription& subscription);
-  void Unsubscribe(Session* session, const mqtt::Unsubscribe& packet);
+  // One outcome for each filter, in order.
+  std::vector<SubscribeOutcome> Subscribe(Session* session, const mqtt::Subscribe& packet);
+  // `subscription_id` is 0 for none.
+  void SendRetained(Session* session, const mqtt::Subscription& subscription,
+                    std::uint32_t subscription_id);
+  // For each filter whether there was such a subscription.
+  std::vector<bool> Unsubscribe(Session* session, const mqtt::Unsubscribe& packet);
 
   void OnIo(std::uint32_t epoll_events) override;  // The inbox.
 
@@ -120,6 +141,11 @@ class Loop : public IoHandler {
   void CloseNow(Connection* connection);
   void Detach(Connection* connection);
   void EndSession(Session* session, telemetry::Stat reason);
+  mqtt::Reason WhyRefused(const Session& session, const mqtt::Subscription& wanted,
+                          bool is_new) const;
+  void PublishWill(Session* session);
+  void ScheduleSession(Session* session);
+  void OnSessionDue(Session* session);
   void DeliverLocally(const Route& route, Publication* publication);
   void DeliverLocally(const Route& route, const Burst& burst);
   void Deliver(Session* session, mqtt::Qos qos, bool retain,
@@ -139,7 +165,8 @@ class Loop : public IoHandler {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<char> read_buffer_;
   BufferPool buffers_;
-  TimerWheel wheel_;
+  TimerWheel wheel_;          // Of connections.
+  TimerWheel session_wheel_;  // Of sessions whose client is away.
   std::int64_t start_ns_ = 0;
   RouteCache routes_;
   std::unordered_map<std::string, std::unique_ptr<Session>, IdHasher, std::equal_to<>> sessions_;

@@ -17,7 +17,7 @@ constexpr std::size_t kCongestedBytes = 8u << 20;
 
 }  // namespace
 
-void Loop::Publish(Publication* publication) {
+bool Loop::Publish(Publication* publication) {
   if (publication->packet.retain) {
     const RetainedChange change = hub_->retained.Set(
         publication->Shared(), {limits_.retained_messages, limits_.retained_bytes});
@@ -28,7 +28,7 @@ void Loop::Publish(Publication* publication) {
   const Route& route = routes_.Find(publication->packet.topic);
   if (route.local.empty() && route.remote.empty()) {
     stats_->Add(Stat::kPublishesUnrouted);
-    return;
+    return false;
   }
   for (const std::uint16_t to : route.remote) {
     Batch& batch = *outbound_[to].filling;
@@ -36,6 +36,7 @@ void Loop::Publish(Publication* publication) {
     if (batch.bytes() >= kBatchBytes) SendBatch(to);
   }
   DeliverLocally(route, publication);
+  return true;
 }
 
 void Loop::Publish(const Burst& burst) {
@@ -55,7 +56,9 @@ void Loop::Publish(const Burst& burst) {
 void Loop::DeliverLocally(const Route& route, const Burst& burst) {
   for (const Target& target : route.local) {
     if (target.no_local && target.session == burst.from) continue;
-    if (target.session->connection != nullptr) target.session->connection->SendBurst(burst);
+    if (target.session->connection != nullptr) {
+      target.session->connection->SendBurst(burst, target.subscription_ids);
+    }
   }
 }
 
@@ -88,20 +91,25 @@ void Loop::Deliver(Session* session, mqtt::Qos qos, bool retain,
 void Loop::Pump(Session* session) {
   Connection* const connection = session->connection;
   while (connection != nullptr && connection->HasRoom()) {
-    const std::optional<Delivery> delivery = session->TakeNext(limits_);
+    const std::optional<Delivery> delivery = session->TakeNext(limits_, now_ns());
     if (!delivery) return;
-    connection->SendDelivery(*delivery);
+    if (!connection->SendDelivery(*delivery)) session->Discard(delivery->packet_id);
   }
 }
 
-void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription) {
+void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription,
+                        std::uint32_t subscription_id) {
+  std::vector<std::uint32_t> ids;
+  if (subscription_id != 0) ids.push_back(subscription_id);
   hub_->retained.Snapshot().MatchFilter(subscription.filter, [&](const MessagePtr& message) {
+    if (message->IsExpired(now_ns())) return;
     Publication publication;
+    publication.expires_ns = message->expires_ns();
     publication.packet.topic = message->topic();
     publication.packet.payload = message->payload();
     publication.packet.properties = message->properties();
     publication.shared = message;
-    Deliver(session, std::min(subscription.qos, message->qos()), true, {}, &publication);
+    Deliver(session, std::min(subscription.qos, message->qos()), true, ids, &publication);
   });
 }
 

@@ -5,14 +5,13 @@
 
 #include "base/check.h"
 #include "cloud_server/loop.h"
+#include "cloud_server/message_properties.h"
 #include "mqtt/topic.h"
 
 namespace atalaya::cloud_server {
 namespace {
 
 using telemetry::Stat;
-
-constexpr char kRefusedCode = static_cast<char>(0x80);
 
 }  // namespace
 
@@ -28,18 +27,17 @@ std::string Loop::InventClientId() const {
   }
 }
 
-Session* Loop::Attach(Connection* connection, std::string_view client_id, bool clean,
-                      bool* present) {
-  auto found = sessions_.find(client_id);
+Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool* present) {
+  auto found = sessions_.find(request.client_id);
   if (found != sessions_.end()) {
     Session* const session = found->second.get();
     if (Connection* const other = session->connection; other != nullptr) {
-      other->Close(Stat::kClosedTakeover);
+      other->CloseSaying(Stat::kClosedTakeover, mqtt::Reason::kSessionTakenOver);
       Detach(other);
-      found = sessions_.find(client_id);  // A session that was not persistent has ended.
+      found = sessions_.find(request.client_id);  // One that does not outlive it has ended.
     }
   }
-  if (clean && found != sessions_.end()) {
+  if (request.clean_start && found != sessions_.end()) {
     EndSession(found->second.get(), Stat::kSessionsEndedClean);
     found = sessions_.end();
   }
@@ -49,7 +47,7 @@ Session* Loop::Attach(Connection* connection, std::string_view client_id, bool c
       hub_->sessions.fetch_sub(1, std::memory_order_relaxed);
       return nullptr;
     }
-    std::string id(client_id);
+    std::string id(request.client_id);
     auto session = std::make_unique<Session>(id, stats_);
     found = sessions_.emplace(std::move(id), std::move(session)).first;
   } else {
@@ -57,8 +55,14 @@ Session* Loop::Attach(Connection* connection, std::string_view client_id, bool c
   }
   stats_->Add(Stat::kSessionsConnected);
   Session* const session = found->second.get();
-  session->persistent = !clean;
+  session_wheel_.Cancel(session);
   session->connection = connection;
+  session->expiry_s = request.expiry_s;
+  session->expires_ns = 0;
+  session->receive_maximum = request.receive_maximum;
+  session->will = request.will;  // One that still waits is not published (MQTT-3.1.3-9).
+  session->will_delay_s = request.will_delay_s;
+  session->will_due_ns = 0;
   return session;
 }
 
@@ -68,24 +72,55 @@ void Loop::Detach(Connection* connection) {
   session->connection = nullptr;
   stats_->Add(Stat::kSessionsConnected, -1);
   stats_->Add(Stat::kSessionsOffline);
-  const MessagePtr will = std::exchange(connection->will, MessagePtr());
-  if (will && connection->close_reason() != Stat::kClosedServerStopping) {
-    stats_->Add(Stat::kWillsPublished);
-    Publication publication;
-    publication.packet.topic = will->topic();
-    publication.packet.payload = will->payload();
-    publication.packet.properties = will->properties();
-    publication.packet.qos = will->qos();
-    publication.packet.retain = will->retain();
-    publication.from = session;
-    publication.shared = will;
-    Publish(&publication);
+  if (connection->close_reason() == Stat::kClosedServerStopping) session->will = MessagePtr();
+  if (session->will && session->will_delay_s == 0) PublishWill(session);
+  if (session->expiry_s == 0) return EndSession(session, Stat::kSessionsEndedClean);
+  const std::int64_t now = now_ns();
+  if (session->will) session->will_due_ns = now + session->will_delay_s * kNsPerSecond;
+  if (session->expiry_s != kNeverExpires) {
+    session->expires_ns = now + session->expiry_s * kNsPerSecond;
   }
-  if (!session->persistent) EndSession(session, Stat::kSessionsEndedClean);
+  ScheduleSession(session);
+}
+
+void Loop::ScheduleSession(Session* session) {
+  std::int64_t due_ns = session->expires_ns;
+  if (session->will_due_ns != 0 && (due_ns == 0 || session->will_due_ns < due_ns)) {
+    due_ns = session->will_due_ns;
+  }
+  if (due_ns != 0) session_wheel_.Schedule(session, TickOf(due_ns) + 1);
+}
+
+void Loop::OnSessionDue(Session* session) {
+  if (session->expires_ns != 0 && session->expires_ns <= now_ns()) {
+    return EndSession(session, Stat::kSessionsEndedExpired);
+  }
+  if (session->will_due_ns != 0 && session->will_due_ns <= now_ns()) PublishWill(session);
+  ScheduleSession(session);
+}
+
+void Loop::PublishWill(Session* session) {
+  const MessagePtr will = std::exchange(session->will, MessagePtr());
+  session->will_due_ns = 0;
+  if (!will) return;
+  stats_->Add(Stat::kWillsPublished);
+  std::string scratch;
+  const PublisherProperties own = TakePublisherProperties(will->properties(), &scratch);
+  Publication publication;
+  publication.packet.topic = will->topic();
+  publication.packet.payload = will->payload();
+  publication.packet.properties = own.passed_on;
+  publication.packet.qos = will->qos();
+  publication.packet.retain = will->retain();
+  publication.from = session;
+  if (own.expiry_s) publication.expires_ns = now_ns() + *own.expiry_s * kNsPerSecond;
+  Publish(&publication);
 }
 
 void Loop::EndSession(Session* session, Stat reason) {
   ATALAYA_CHECK(session->connection == nullptr);
+  PublishWill(session);  // Its delay ends with the session at the latest.
+  session_wheel_.Cancel(session);
   std::vector<SubscriptionEdit> edits;
   for (const auto& [filter, subscriber] : session->subscriptions) {
     edits.push_back({filter, subscriber, true});
@@ -99,42 +134,55 @@ void Loop::EndSession(Session* session, Stat reason) {
   sessions_.erase(id);
 }
 
-std::string Loop::Subscribe(Session* session, const mqtt::Subscribe& packet) {
-  std::string codes;
+// Why `wanted` cannot be had, or kSuccess.
+mqtt::Reason Loop::WhyRefused(const Session& session, const mqtt::Subscription& wanted,
+                              bool is_new) const {
+  if (is_new && session.subscriptions.size() >= limits_.max_session_subscriptions) {
+    return mqtt::Reason::kQuotaExceeded;
+  }
+  if (CountLevels(wanted.filter) > kMaxTopicLevels) return mqtt::Reason::kTopicFilterInvalid;
+  if (mqtt::ParseShared(wanted.filter).is_shared) return mqtt::Reason::kSharedNotSupported;
+  return mqtt::Reason::kSuccess;
+}
+
+std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subscribe& packet) {
+  std::vector<SubscribeOutcome> outcomes;
   std::vector<SubscriptionEdit> edits;
+  const std::uint32_t id = packet.properties.Integer(mqtt::Property::kSubscriptionId).value_or(0);
   for (const mqtt::Subscription& wanted : packet.subscriptions) {
-    const bool is_new = session->subscriptions.find(wanted.filter) == session->subscriptions.end();
-    const bool full = is_new && session->subscriptions.size() >= limits_.max_session_subscriptions;
-    if (full || CountLevels(wanted.filter) > kMaxTopicLevels ||
-        mqtt::ParseShared(wanted.filter).is_shared) {
-      codes.push_back(kRefusedCode);
-      continue;
-    }
+    SubscribeOutcome& outcome = outcomes.emplace_back();
+    outcome.is_new = session->subscriptions.find(wanted.filter) == session->subscriptions.end();
+    outcome.reason = WhyRefused(*session, wanted, outcome.is_new);
+    if (outcome.reason != mqtt::Reason::kSuccess) continue;
+    outcome.granted = wanted.qos;
     Subscriber subscriber;
     subscriber.session = session;
     subscriber.loop = index_;
     subscriber.qos = wanted.qos;
     subscriber.no_local = wanted.no_local;
     subscriber.retain_as_published = wanted.retain_as_published;
+    subscriber.subscription_id = id;
     session->subscriptions.insert_or_assign(std::string(wanted.filter), subscriber);
-    if (is_new) stats_->Add(Stat::kSubscriptions);
+    if (outcome.is_new) stats_->Add(Stat::kSubscriptions);
     edits.push_back({std::string(wanted.filter), subscriber, false});
-    codes.push_back(static_cast<char>(wanted.qos));
   }
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
-  return codes;
+  return outcomes;
 }
 
-void Loop::Unsubscribe(Session* session, const mqtt::Unsubscribe& packet) {
+std::vector<bool> Loop::Unsubscribe(Session* session, const mqtt::Unsubscribe& packet) {
+  std::vector<bool> existed;
   std::vector<SubscriptionEdit> edits;
   for (const std::string_view filter : packet.filters) {
     const auto found = session->subscriptions.find(filter);
-    if (found == session->subscriptions.end()) continue;
+    existed.push_back(found != session->subscriptions.end());
+    if (!existed.back()) continue;
     edits.push_back({found->first, found->second, true});
     session->subscriptions.erase(found);
   }
   stats_->Add(Stat::kSubscriptions, -static_cast<std::int64_t>(edits.size()));
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
+  return existed;
 }
 
 }  // namespace atalaya::cloud_server

@@ -16,8 +16,9 @@ MessagePtr::~MessagePtr() {
   ::operator delete(const_cast<Message*>(message_));
 }
 
-Message::Message(const mqtt::Publish& packet)
-    : payload_bytes_(static_cast<std::uint32_t>(packet.payload.size())),
+Message::Message(const mqtt::Publish& packet, std::int64_t expires_ns)
+    : expires_ns_(expires_ns),
+      payload_bytes_(static_cast<std::uint32_t>(packet.payload.size())),
       property_bytes_(static_cast<std::uint32_t>(packet.properties.wire().size())),
       topic_bytes_(static_cast<std::uint16_t>(packet.topic.size())),
       qos_(packet.qos),
@@ -29,11 +30,11 @@ Message::Message(const mqtt::Publish& packet)
   }
 }
 
-MessagePtr Message::Copy(const mqtt::Publish& packet) {
+MessagePtr Message::Copy(const mqtt::Publish& packet, std::int64_t expires_ns) {
   const std::size_t bytes =
       packet.topic.size() + packet.properties.wire().size() + packet.payload.size();
   void* memory = ::operator new(sizeof(Message) + bytes);
-  return MessagePtr(new (memory) Message(packet));
+  return MessagePtr(new (memory) Message(packet, expires_ns));
 }
 
 }  // namespace atalaya::cloud_server

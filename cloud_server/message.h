@@ -38,8 +38,8 @@ class MessagePtr {
 class Message {
  public:
   // Copies everything but `packet`'s packet id and DUP flag. Properties are those of the publisher
-  // that belong to its message; a topic alias must have been taken out.
-  static MessagePtr Copy(const mqtt::Publish& packet);
+  // that are passed on unaltered. `expires_ns` is of the steady clock; 0: never.
+  static MessagePtr Copy(const mqtt::Publish& packet, std::int64_t expires_ns = 0);
 
   std::string_view topic() const { return {data(), topic_bytes_}; }
   mqtt::Properties properties() const {
@@ -51,14 +51,18 @@ class Message {
   mqtt::Qos qos() const { return qos_; }   // As published.
   bool retain() const { return retain_; }  // As published.
 
+  std::int64_t expires_ns() const { return expires_ns_; }
+  bool IsExpired(std::int64_t now_ns) const { return expires_ns_ != 0 && expires_ns_ < now_ns; }
+
   // What it counts as in queue limits: topic, properties and payload.
   std::size_t bytes() const { return topic_bytes_ + property_bytes_ + std::size_t{payload_bytes_}; }
 
  private:
   friend class MessagePtr;
-  explicit Message(const mqtt::Publish& packet);
+  Message(const mqtt::Publish& packet, std::int64_t expires_ns);
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
 
+  std::int64_t expires_ns_;
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t payload_bytes_;
   std::uint32_t property_bytes_;

@@ -36,20 +36,26 @@ void Session::Queue(Delivery delivery, const Limits& limits) {
   stats_->Add(Stat::kQueueBytes, static_cast<std::int64_t>(bytes));
   while (queue_.size() > limits.session_queue_packets ||
          (queue_bytes_ > limits.session_queue_bytes && queue_.size() > 1)) {
-    DropOldest();
+    DropOldest(Stat::kDroppedQueueFull);
   }
 }
 
-void Session::DropOldest() {
+void Session::DropOldest(Stat counter) {
   const std::size_t bytes = queue_.PopFront().message->bytes();
   queue_bytes_ -= bytes;
   stats_->Add(Stat::kQueuePackets, -1);
   stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(bytes));
-  stats_->Add(Stat::kDroppedQueueFull);
+  stats_->Add(counter);
 }
 
-std::optional<Delivery> Session::TakeNext(const Limits& limits) {
-  if (queue_.empty() || in_flight_count_ >= limits.in_flight) return std::nullopt;
+std::optional<Delivery> Session::TakeNext(const Limits& limits, std::int64_t now_ns) {
+  while (!queue_.empty() && queue_.front().message->IsExpired(now_ns)) {
+    DropOldest(Stat::kDroppedExpired);
+  }
+  if (queue_.empty()) return std::nullopt;
+  if (in_flight_count_ >= limits.in_flight || in_flight_count_ >= receive_maximum) {
+    return std::nullopt;
+  }
   if (in_flight_.size() >= kPacketIds - 1) return std::nullopt;  // Ids run out behind the oldest.
   Delivery delivery = queue_.PopFront();
   const std::size_t bytes = delivery.message->bytes();
@@ -100,10 +106,11 @@ Session::AckOutcome Session::OnPuback(std::uint16_t packet_id) {
   return Finish(entry);
 }
 
-Session::AckOutcome Session::OnPubrec(std::uint16_t packet_id) {
+Session::AckOutcome Session::OnPubrec(std::uint16_t packet_id, bool refused) {
   InFlight* entry = Find(packet_id);
   if (entry == nullptr) return AckOutcome::kUnknown;
   if (entry->delivery.qos != mqtt::Qos::k2) return AckOutcome::kWrongState;
+  if (refused) return Finish(entry);
   entry->state = State::kReleased;
   entry->delivery.message = MessagePtr();
   return AckOutcome::kRelease;
@@ -114,6 +121,10 @@ Session::AckOutcome Session::OnPubcomp(std::uint16_t packet_id) {
   if (entry == nullptr) return AckOutcome::kUnknown;
   if (entry->state != State::kReleased) return AckOutcome::kWrongState;
   return Finish(entry);
+}
+
+void Session::Discard(std::uint16_t packet_id) {
+  if (InFlight* entry = Find(packet_id); entry != nullptr) Finish(entry);
 }
 
 bool Session::BeginIncoming(std::uint16_t packet_id) {

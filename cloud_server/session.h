@@ -11,6 +11,7 @@
 #include "cloud_server/message.h"
 #include "cloud_server/ring_queue.h"
 #include "cloud_server/subscriptions.h"
+#include "cloud_server/timer_wheel.h"
 #include "telemetry/stats_segment.h"
 
 namespace atalaya::cloud_server {
@@ -31,7 +32,7 @@ struct Delivery {
 // What one client is owed, whether it is connected or not: its subscriptions, what waits, and what
 // is on the way. It knows no socket: it says what to send and is told what was acknowledged.
 // Threads: the loop that owns it.
-class Session {
+class Session : public TimerWheel::Entry {
  public:
   // `stats` gets the queue gauges and must outlive the session.
   Session(std::string client_id, telemetry::StatsLoop* stats);
@@ -42,7 +43,16 @@ class Session {
   const std::string& client_id() const { return client_id_; }
 
   Connection* connection = nullptr;  // Not owned; nullptr while the client is away.
-  bool persistent = false;           // Outlives its connection.
+  std::uint32_t expiry_s = 0;        // How long it outlives its connection, or kNeverExpires.
+  std::int64_t expires_ns = 0;       // While the client is away: when it ends; 0: never.
+
+  // Published `will_delay_s` after the connection ends otherwise than by a normal DISCONNECT, or
+  // when the session ends before (5.0, 3.1.2.5). Its properties have the message expiry in them.
+  MessagePtr will;
+  std::uint32_t will_delay_s = 0;
+  std::int64_t will_due_ns = 0;  // While the client is away; 0: not waiting.
+
+  std::uint16_t receive_maximum = kNoReceiveMaximum;  // What the client takes in flight.
 
   std::map<std::string, Subscriber, std::less<>> subscriptions;  // By filter.
 
@@ -50,9 +60,10 @@ class Session {
   // ones are dropped and counted (queue_full).
   void Queue(Delivery delivery, const Limits& limits);
 
-  // Takes the next message that may be sent, and notes it as in flight. Empty where nothing waits
-  // or `limits.in_flight` are on the way.
-  std::optional<Delivery> TakeNext(const Limits& limits);
+  // Takes the next message that may be sent, and notes it as in flight; those that have expired by
+  // `now_ns` are dropped and counted. Empty where nothing waits, or `limits.in_flight` or
+  // `receive_maximum` are on the way.
+  std::optional<Delivery> TakeNext(const Limits& limits, std::int64_t now_ns);
   bool HasWaiting() const { return queue_size() > 0; }
   std::size_t queue_size() const { return queue_.size(); }
 
@@ -67,8 +78,11 @@ class Session {
     kWrongState,  // The packet does not fit what was sent under this id.
   };
   AckOutcome OnPuback(std::uint16_t packet_id);
-  AckOutcome OnPubrec(std::uint16_t packet_id);
+  // `refused`: its reason is an error, and with it the exchange is over (5.0, 4.3.3).
+  AckOutcome OnPubrec(std::uint16_t packet_id, bool refused = false);
   AckOutcome OnPubcomp(std::uint16_t packet_id);
+  // What was taken last will not be sent: it is as good as acknowledged.
+  void Discard(std::uint16_t packet_id);
 
   // Incoming QoS 2. Begin is false where the id is in use already: the PUBLISH is a repeat and must
   // not be routed again. End is false where the id is unknown.
@@ -84,7 +98,7 @@ class Session {
 
   InFlight* Find(std::uint16_t packet_id);
   AckOutcome Finish(InFlight* entry);
-  void DropOldest();
+  void DropOldest(telemetry::Stat counter);
 
   std::string client_id_;
   telemetry::StatsLoop* stats_;

@@ -267,9 +267,12 @@ Decoded<Publish> DecodePublish(const Frame& frame, Version version) {
   }
   packet.payload = reader.rest();
   if (!IsValidUtf8(packet.topic)) return Fail(Fault::kBadUtf8);
-  // 5.0: an empty topic stands for an alias; a reader without one refuses it as a protocol error.
-  const bool by_alias = packet.topic.empty() && packet.properties.Integer(Property::kTopicAlias);
-  if (!by_alias && !IsValidTopicName(packet.topic)) return Fail(Fault::kBadTopicName);
+  // 5.0: an empty topic stands for an alias.
+  if (packet.topic.empty() && version == Version::k5) {
+    if (!packet.properties.Integer(Property::kTopicAlias)) return Fail(Fault::kNoTopic);
+    return packet;
+  }
+  if (!IsValidTopicName(packet.topic)) return Fail(Fault::kBadTopicName);
   return packet;
 }
 

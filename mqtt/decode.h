@@ -20,6 +20,7 @@ enum class Fault : std::uint8_t {
   kTrailingBytes,        // Bytes after the last field.
   kBadUtf8,              // Ill-formed, or with U+0000, control characters or noncharacters.
   kBadTopicName,         // Empty, or with a wildcard.
+  kNoTopic,              // A PUBLISH of 5.0 with neither a topic nor an alias.
   kBadTopicFilter,       // Empty, or with a misplaced wildcard.
   kBadPacketId,          // 0.
   kBadQos,               // 3, or DUP with QoS 0.
@@ -39,7 +40,11 @@ enum class Fault : std::uint8_t {
 inline constexpr std::size_t kFaultCount = static_cast<std::size_t>(Fault::kBadPropertyValue) + 1;
 
 std::string_view FaultName(Fault fault);  // "bad_length": fit for a metric's label.
-Reason FaultReason(Fault fault);          // What a 5.0 DISCONNECT or CONNACK says of it.
+
+// What a 5.0 DISCONNECT or CONNACK says of a fault in a packet of `type`. Where the standard leaves
+// open whether something is malformed (0x81) or a protocol error (0x82), section 4.13.1 allows
+// both, and other servers' choice is ours.
+Reason FaultReason(Fault fault, PacketType type);
 
 template <typename T>
 using Decoded = tl::expected<T, Fault>;

@@ -111,7 +111,7 @@ Decoded<void> ReadValue(Reader* reader, Property id) {
   if (!reader->good()) return tl::unexpected(Fault::kTruncated);
   if (!InRange(id, integer)) return tl::unexpected(Fault::kBadPropertyValue);
   if (id == Property::kResponseTopic && !IsValidTopicName(text)) {
-    return tl::unexpected(Fault::kBadTopicName);
+    return tl::unexpected(Fault::kBadPropertyValue);
   }
   return {};
 }
@@ -124,11 +124,11 @@ Decoded<Properties> TakeProperties(Reader* reader, PropertyPlace place) {
   if (!reader->good()) return tl::unexpected(Fault::kTruncated);
   Reader block(wire);
   std::uint64_t seen = 0;
+  bool misplaced = false;  // Said last: a block that cannot be read is the worse fault.
   while (!block.AtEnd()) {
     const std::uint8_t byte = block.Byte();
     const auto id = static_cast<Property>(byte);
     if (KindOf(byte) == PropertyKind::kNone) return tl::unexpected(Fault::kUnknownProperty);
-    if ((AllowedIn(id) & Bit(place)) == 0) return tl::unexpected(Fault::kMisplacedProperty);
     // A server may put several subscription identifiers into one PUBLISH (section 3.3.2.3.8).
     const bool may_repeat = id == Property::kUserProperty ||
                             (id == Property::kSubscriptionId && place == PropertyPlace::kPublish);
@@ -136,7 +136,9 @@ Decoded<Properties> TakeProperties(Reader* reader, PropertyPlace place) {
     if ((seen & bit) != 0 && !may_repeat) return tl::unexpected(Fault::kRepeatedProperty);
     seen |= bit;
     if (Decoded<void> read = ReadValue(&block, id); !read) return tl::unexpected(read.error());
+    misplaced = misplaced || (AllowedIn(id) & Bit(place)) == 0;
   }
+  if (misplaced) return tl::unexpected(Fault::kMisplacedProperty);
   return Properties(wire);
 }
 

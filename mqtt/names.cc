@@ -28,6 +28,8 @@ std::string_view FaultName(Fault fault) {
       return "bad_utf8";
     case Fault::kBadTopicName:
       return "bad_topic_name";
+    case Fault::kNoTopic:
+      return "no_topic";
     case Fault::kBadTopicFilter:
       return "bad_topic_filter";
     case Fault::kBadPacketId:
@@ -60,26 +62,24 @@ std::string_view FaultName(Fault fault) {
   return "unknown";
 }
 
-Reason FaultReason(Fault fault) {
+Reason FaultReason(Fault fault, PacketType type) {
+  const bool asks = type == PacketType::kSubscribe || type == PacketType::kUnsubscribe;
   switch (fault) {
     case Fault::kPacketTooLarge:
       return Reason::kPacketTooLarge;
-    case Fault::kBadTopicName:
-      return Reason::kTopicNameInvalid;
-    case Fault::kBadTopicFilter:
-      return Reason::kTopicFilterInvalid;
     case Fault::kBadProtocolName:
     case Fault::kBadProtocolVersion:
       return Reason::kUnsupportedVersion;
     case Fault::kBadClientId:
       return Reason::kClientIdNotValid;
+    case Fault::kNoTopic:
     case Fault::kBadPacketId:
-    case Fault::kNoFilters:
     case Fault::kBadReasonCode:
-    case Fault::kMisplacedProperty:
     case Fault::kRepeatedProperty:
-    case Fault::kBadPropertyValue:
       return Reason::kProtocolError;
+    case Fault::kMisplacedProperty:
+    case Fault::kBadPropertyValue:
+      return asks ? Reason::kMalformedPacket : Reason::kProtocolError;
     default:
       return Reason::kMalformedPacket;
   }

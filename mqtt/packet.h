@@ -68,6 +68,7 @@ enum class Reason : std::uint8_t {
   kNotAuthorized = 0x87,
   kServerUnavailable = 0x88,
   kServerBusy = 0x89,
+  kBanned = 0x8A,
   kServerShuttingDown = 0x8B,
   kBadAuthenticationMethod = 0x8C,
   kKeepAliveTimeout = 0x8D,
@@ -79,10 +80,13 @@ enum class Reason : std::uint8_t {
   kReceiveMaximumExceeded = 0x93,
   kTopicAliasInvalid = 0x94,
   kPacketTooLarge = 0x95,
+  kMessageRateTooHigh = 0x96,
   kQuotaExceeded = 0x97,
+  kAdministrativeAction = 0x98,
   kPayloadFormatInvalid = 0x99,
   kQosNotSupported = 0x9B,
   kSharedNotSupported = 0x9E,
+  kConnectionRateExceeded = 0x9F,
 };
 
 struct Will {

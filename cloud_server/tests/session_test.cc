@@ -29,7 +29,7 @@ class SessionTest : public testing::Test {
     session_->Queue(std::move(delivery), limits_);
   }
   std::string Next() {
-    const std::optional<Delivery> next = session_->TakeNext(limits_);
+    const std::optional<Delivery> next = session_->TakeNext(limits_, 0);
     return next ? std::to_string(next->packet_id) + ":" + std::string(next->message->payload())
                 : "nothing";
   }
@@ -106,7 +106,7 @@ TEST_F(SessionTest, NeverUsesAPacketIdThatIsOnTheWay) {
   EXPECT_EQ(Next(), "1:stuck");
   for (int i = 0; i < 65'533; ++i) {
     Queue("x");
-    const std::optional<Delivery> next = session_->TakeNext(limits_);
+    const std::optional<Delivery> next = session_->TakeNext(limits_, 0);
     ASSERT_TRUE(next) << i;
     ASSERT_NE(next->packet_id, 1) << i;
     ASSERT_NE(next->packet_id, 0) << i;
