@@ -95,6 +95,13 @@ bool IsLoopback(std::string_view host) {
   return inet_pton(AF_INET, std::string(host).c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
+bool IsNumericAddress(std::string_view host) {
+  in6_addr address{};
+  const std::string text(host);
+  return inet_pton(AF_INET, text.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
 Result<UniqueFd> ListenTcp(const HostPort& address, int backlog) {
   Result<AddressList> candidates = Resolve(address, AI_PASSIVE);
   if (!candidates) return Forward(candidates.error());

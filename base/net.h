@@ -29,6 +29,9 @@ Result<HostPort> ParseHostPort(std::string_view text);
 // True for 127.0.0.0/8, ::1 and "localhost".
 bool IsLoopback(std::string_view host);
 
+// True for an IPv4 or IPv6 address in digits, without brackets.
+bool IsNumericAddress(std::string_view host);
+
 // Binds and listens, non-blocking, SO_REUSEADDR. kBusy names who holds the port:
 // "cannot listen on 127.0.0.1:1883: in use by mosquitto (pid 812)"; kIo otherwise.
 Result<UniqueFd> ListenTcp(const HostPort& address, int backlog = 4096);

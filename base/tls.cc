@@ -1,6 +1,5 @@
 #include "base/tls.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -11,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/net.h"
 
 namespace atalaya {
 namespace {
@@ -215,11 +215,8 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Connect(
   if (!stream) return stream;
   SSL* const ssl = (*stream)->ssl_;
   SSL_set_connect_state(ssl);
-  in6_addr address{};
-  const bool numeric = inet_pton(AF_INET, server_name.c_str(), &address) == 1 ||
-                       inet_pton(AF_INET6, server_name.c_str(), &address) == 1;
   bool fine = false;
-  if (numeric) {
+  if (IsNumericAddress(server_name)) {
     fine = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name.c_str()) == 1;
   } else {
     // SSL_set_tlsext_host_name is a macro with a cast from C.

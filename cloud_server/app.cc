@@ -1,12 +1,13 @@
 #include "cloud_server/app.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <latch>
+#include <map>
 
 #include "base/log.h"
 #include "cloud_server/data_dir.h"
@@ -50,17 +51,7 @@ Status App::Open() {
   Result<UniqueFd> lock = LockDataDir(config_.data_dir);
   if (!lock) return Forward(lock.error());
   data_lock_ = std::move(*lock);
-  for (const HostPort& wanted : config_.listen) {
-    Result<UniqueFd> listener = ListenTcp(wanted);
-    if (!listener) {
-      return Fail(listener.error().code, "{}; choose another with --listen",
-                  listener.error().message);
-    }
-    Result<HostPort> address = LocalAddress(listener->get());
-    if (!address) return Forward(address.error());
-    addresses_.push_back(*address);
-    listeners_.push_back(std::move(*listener));
-  }
+  if (Status opened = OpenListeners(); !opened) return opened;
   const std::size_t loops = UsableCpus();
   Result<std::unique_ptr<telemetry::StatsWriter>> stats =
       telemetry::StatsWriter::Create({config_.stats_file, config_.name, loops});
@@ -73,10 +64,25 @@ Status App::Open() {
     Result<std::unique_ptr<Loop>> loop =
         Loop::Create(static_cast<std::uint16_t>(i), &hub_, &stats_->loop(i), config_.file.limits);
     if (!loop) return Forward(loop.error());
-    for (const UniqueFd& listener : listeners_) {
+    for (const auto& listener : hub_.listeners) {
       if (Status added = (*loop)->Listen(listener.get()); !added) return added;
     }
     hub_.loops.push_back(std::move(*loop));
+  }
+  return {};
+}
+
+Status App::OpenListeners() {
+  const Result<std::vector<ListenerConfig>> wanted = AllListeners(config_.listen, config_.file);
+  if (!wanted) return Forward(wanted.error());
+  for (const ListenerConfig& config : *wanted) {
+    Result<std::shared_ptr<const ListenerSetup>> setup = ListenerSetup::Load(config);
+    if (!setup) return Forward(setup.error());
+    Result<std::unique_ptr<Listener>> listener =
+        Listener::Open(std::move(*setup), static_cast<std::uint16_t>(hub_.listeners.size()));
+    if (!listener) return Forward(listener.error());
+    addresses_.push_back((*listener)->address());
+    hub_.listeners.push_back(std::move(*listener));
   }
   return {};
 }
@@ -89,9 +95,17 @@ void App::Start() {
 
 Status App::Run(StopSignal& stop) {
   Start();
-  std::vector<std::string> served;
-  for (const HostPort& address : addresses_) served.push_back(address.ToString());
-  std::printf("ready cloud_server mqtt=%s\n", fmt::format("{}", fmt::join(served, ",")).c_str());
+  std::map<Protocol, std::string> served;
+  for (const auto& listener : hub_.listeners) {
+    std::string& addresses = served[listener->protocol()];
+    if (!addresses.empty()) addresses += ',';
+    addresses += listener->address().ToString();
+  }
+  std::string ready = "ready cloud_server";
+  for (const auto& [protocol, addresses] : served) {
+    ready += fmt::format(" {}={}", ProtocolName(protocol), addresses);
+  }
+  std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
   while (stop.Wait() == StopSignal::Kind::kReload) Reload();
   LogInfo("stopping");
@@ -99,14 +113,40 @@ Status App::Run(StopSignal& stop) {
   return {};
 }
 
-void App::Reload() {
+Status App::TryReload() {
+  // All that can fail comes first, so that what fails changes nothing.
   Result<FileConfig> file = LoadFileConfig(config_.config_file);
-  if (!file) {
-    LogError("configuration kept as it was: {}", file.error().message);
-    return;
+  if (!file) return Forward(file.error());
+  const Result<std::vector<ListenerConfig>> wanted = AllListeners(config_.listen, *file);
+  if (!wanted) return Forward(wanted.error());
+  if (wanted->size() != hub_.listeners.size()) {
+    return Fail(ErrorCode::kInvalid, "listeners come and go with a restart only");
+  }
+  std::vector<std::shared_ptr<const ListenerSetup>> setups;
+  for (std::size_t i = 0; i < wanted->size(); ++i) {
+    const ListenerConfig& now = hub_.listeners[i]->setup()->config;
+    const ListenerConfig& next = (*wanted)[i];
+    if (next.address != now.address || next.protocol != now.protocol) {
+      return Fail(ErrorCode::kInvalid, "{}: address and protocol change with a restart only",
+                  next.place);
+    }
+    Result<std::shared_ptr<const ListenerSetup>> setup = ListenerSetup::Load(next);
+    if (!setup) return Forward(setup.error());
+    setups.push_back(std::move(*setup));
+  }
+  for (std::size_t i = 0; i < setups.size(); ++i) {
+    hub_.listeners[i]->Replace(std::move(setups[i]));
   }
   config_.file = std::move(*file);
   for (const auto& loop : hub_.loops) loop->SetLimits(config_.file.limits);
+  return {};
+}
+
+void App::Reload() {
+  if (Status reloaded = TryReload(); !reloaded) {
+    LogError("configuration kept as it was: {}", reloaded.error().message);
+    return;
+  }
   LogInfo("configuration reloaded");
 }
 

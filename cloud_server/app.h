@@ -36,12 +36,13 @@ class App {
  private:
   explicit App(const Config& config) : config_(config) {}
   Status Open();
+  Status OpenListeners();
+  Status TryReload();
   void Reload();
 
   Config config_;
   UniqueFd data_lock_;
   std::unique_ptr<telemetry::StatsWriter> stats_;
-  std::vector<UniqueFd> listeners_;
   std::vector<HostPort> addresses_;
   Hub hub_;
   std::vector<std::thread> threads_;

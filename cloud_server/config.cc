@@ -1,5 +1,7 @@
 #include "cloud_server/config.h"
 
+#include <algorithm>
+
 #include "base/config.h"
 #include "base/flags.h"
 
@@ -66,14 +68,15 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
   Options options;
   Flags flags("cloud_server", "Exchanges packets between clients over MQTT.");
   flags.Add("listen", &options.listen,
-            "HOST:PORT to accept clients on; repeatable (default 127.0.0.1:1883)");
+            "HOST:PORT of this machine to accept clients on over plain TCP; repeatable (default "
+            "127.0.0.1:1883; more with [[listener]] in the file)");
   flags.Add("data-dir", &options.data_dir, "folder that belongs to this server alone");
   flags.Add("name", &options.name, "this server's name in metrics");
   flags.Add("stats-file", &options.stats_file,
             "where cloud_exporter reads this server's figures "
             "(default /dev/shm/atalaya-NAME.stats)");
   flags.Add("config", &options.config_file,
-            "TOML file with limits and access rules; read again on SIGHUP");
+            "TOML file with listeners, limits and access rules; read again on SIGHUP");
   flags.AddSwitch("check-config", &options.check_config, "check flags and file, and end");
   flags.Add("log-level", &options.log_level, "debug, info, warning or error");
   if (Status parsed = flags.Parse(argc, argv); !parsed) return Forward(parsed.error());
@@ -88,18 +91,17 @@ Result<FileConfig> LoadFileConfig(const std::string& path) {
   ConfigTable root = file->Root();
   config.limits = ReadLimits(root.Table("limits"));
   config.access = AccessConfig::Read(&root);
+  config.listeners = ReadListeners(root);
   if (Status good = file->Finish(); !good) return Forward(good.error());
   return config;
 }
 
 Result<Config> LoadConfig(const Options& options) {
   Config config;
-  std::vector<std::string> listen = options.listen;
-  if (listen.empty()) listen.emplace_back("127.0.0.1:1883");
-  for (const std::string& text : listen) {
+  for (const std::string& text : options.listen) {
     Result<HostPort> address = ParseHostPort(text);
     if (!address) return Fail(ErrorCode::kInvalid, "--listen: {}", address.error().message);
-    config.listen.push_back(*address);
+    config.listen.push_back({.address = *address, .place = "--listen"});
   }
   Result<LogLevel> level = ParseLogLevel(options.log_level);
   if (!level) return Fail(ErrorCode::kInvalid, "--log-level: {}", level.error().message);
@@ -114,11 +116,33 @@ Result<Config> LoadConfig(const Options& options) {
   Result<FileConfig> file = LoadFileConfig(options.config_file);
   if (!file) return Forward(file.error());
   config.file = std::move(*file);
-  for (const HostPort& address : config.listen) {
-    const Status may = CheckListener({.host = address.host}, config.file.access);
-    if (!may) return Fail(may.error().code, "--listen: {}", may.error().message);
+  if (config.listen.empty() && config.file.listeners.empty()) {
+    config.listen.push_back({.address = {"127.0.0.1", 1883}, .place = "--listen"});
   }
+  const Result<std::vector<ListenerConfig>> all = AllListeners(config.listen, config.file);
+  if (!all) return Forward(all.error());
   return config;
+}
+
+Result<std::vector<ListenerConfig>> AllListeners(const std::vector<ListenerConfig>& listen,
+                                                 const FileConfig& file) {
+  std::vector<ListenerConfig> all = listen;
+  all.insert(all.end(), file.listeners.begin(), file.listeners.end());
+  if (all.size() > kMaxListeners) {
+    return Fail(ErrorCode::kLimit, "{} listeners; there may be {}", all.size(), kMaxListeners);
+  }
+  for (auto listener = all.begin(); listener != all.end(); ++listener) {
+    if (Status may = CheckListener(*listener, file.access); !may) return Forward(may.error());
+    const HostPort& address = listener->address;
+    const bool twice = address.port != 0 &&
+                       std::any_of(all.begin(), listener,
+                                   [&](const auto& other) { return other.address == address; });
+    if (twice) {
+      return Fail(ErrorCode::kInvalid, "{}: {} stands there twice", listener->place,
+                  address.ToString());
+    }
+  }
+  return all;
 }
 
 }  // namespace atalaya::cloud_server

@@ -8,12 +8,13 @@
 #include "base/result.h"
 #include "cloud_server/access.h"
 #include "cloud_server/limits.h"
+#include "cloud_server/listener_config.h"
 
 namespace atalaya::cloud_server {
 
 // The command line, as given.
 struct Options {
-  std::vector<std::string> listen;  // Empty: 127.0.0.1:1883.
+  std::vector<std::string> listen;  // With none in the file either: 127.0.0.1:1883.
   std::string data_dir = "/var/lib/atalaya/cloud_server";
   std::string name = "cloud_server";
   std::string stats_file;   // Empty: /dev/shm/atalaya-NAME.stats.
@@ -29,6 +30,7 @@ Result<Options> ParseOptions(int argc, const char* const* argv);
 struct FileConfig {
   Limits limits;
   AccessConfig access;
+  std::vector<ListenerConfig> listeners;
 };
 
 // kInvalid with every fault, a line each. `path` may be empty: the defaults.
@@ -36,7 +38,7 @@ Result<FileConfig> LoadFileConfig(const std::string& path);
 
 // Options and file, checked.
 struct Config {
-  std::vector<HostPort> listen;
+  std::vector<ListenerConfig> listen;  // Those of the command line; the others are in `file`.
   std::string data_dir;
   std::string name;
   std::string stats_file;
@@ -48,5 +50,9 @@ struct Config {
 // Reads the file that `options` name. kInvalid with every fault, a line each; kRefused for an
 // address that may not be listened on.
 Result<Config> LoadConfig(const Options& options);
+
+// All of `listen` and `file.listeners`, or kRefused, kLimit or kInvalid where they may not be.
+Result<std::vector<ListenerConfig>> AllListeners(const std::vector<ListenerConfig>& listen,
+                                                 const FileConfig& file);
 
 }  // namespace atalaya::cloud_server

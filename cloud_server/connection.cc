@@ -11,8 +11,13 @@ namespace atalaya::cloud_server {
 
 using telemetry::Stat;
 
-Connection::Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport)
-    : loop_(loop), fd_(std::move(fd)), transport_(std::move(transport)), output_(&loop->buffers()) {
+Connection::Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport,
+                       std::uint16_t listener)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      transport_(std::move(transport)),
+      output_(&loop->buffers()),
+      listener_(listener) {
   last_packet_ns_ = loop->now_ns();
 }
 

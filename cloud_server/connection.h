@@ -28,8 +28,8 @@ struct SubscribeOutcome;
 // Threads: that of the loop it stands in.
 class Connection : public IoHandler, public TimerWheel::Entry {
  public:
-  // `transport` is nullptr for plain TCP.
-  Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport);
+  // `transport` is nullptr for plain TCP. `listener` is the index of the one it came in by.
+  Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport, std::uint16_t listener);
   ~Connection() override;
 
   void OnIo(std::uint32_t epoll_events) override;
@@ -75,7 +75,11 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   telemetry::Stat close_reason() const { return close_reason_; }
   mqtt::Version version() const { return version_; }
   bool output_empty() const { return output_.empty(); }
-  const Transport* transport() const { return transport_.get(); }
+  std::uint16_t listener() const { return listener_; }
+  // The name in the client's verified certificate; "" where it showed none.
+  std::string certificate_name() const {
+    return transport_ != nullptr ? transport_->PeerCommonName() : "";
+  }
 
   // Written by the loop.
   Session* session = nullptr;  // Not owned; set between CONNECT and the end.
@@ -147,6 +151,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::int64_t counted_output_ = 0;  // What this connection adds to the output gauge.
   mqtt::Version version_ = mqtt::Version::k311;
   telemetry::Stat close_reason_{};
+  std::uint16_t listener_;
   std::int32_t hand_off_to_ = -1;  // The loop that its client id belongs to.
   bool accepted_ = false;          // The CONNACK that accepts has been written.
   bool closing_ = false;

@@ -25,13 +25,13 @@ constexpr int kAcceptsPerTurn = 64;
 // Takes connections from one listener, beside the acceptors of the other loops.
 class Loop::Acceptor : public IoHandler {
  public:
-  Acceptor(Loop* loop, int fd) : loop_(loop), fd_(fd) {}
+  Acceptor(Loop* loop, const Listener* listener) : loop_(loop), listener_(listener) {}
 
   void OnIo(std::uint32_t) override {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
-      UniqueFd fd(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (fd) {
-        loop_->Accept(std::move(fd));
+      UniqueFd accepted(accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (accepted) {
+        loop_->Accept(std::move(accepted), *listener_);
         continue;
       }
       if (errno == EMFILE || errno == ENFILE) RunOut();
@@ -39,10 +39,10 @@ class Loop::Acceptor : public IoHandler {
     }
   }
 
-  int fd() const { return fd_; }
+  int fd() const { return listener_->fd(); }
   void Retry() {
     if (!std::exchange(paused_, false)) return;
-    if (Status added = loop_->Listen(fd_); !added) LogError("{}", added.error().message);
+    if (Status added = loop_->Listen(listener_); !added) LogError("{}", added.error().message);
   }
   bool paused() const { return paused_; }
 
@@ -51,12 +51,12 @@ class Loop::Acceptor : public IoHandler {
   void RunOut() {
     loop_->stats().Add(Stat::kRefusedConnectionLimit);
     LogWarning("no descriptors left for further connections: raise the limit of open files");
-    loop_->events().Remove(fd_, this);
+    loop_->events().Remove(fd(), this);
     paused_ = true;
   }
 
   Loop* loop_;
-  int fd_;
+  const Listener* listener_;
   bool paused_ = false;
 };
 
@@ -90,14 +90,15 @@ Loop::Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Lim
 
 Loop::~Loop() = default;
 
-Status Loop::Listen(int listener_fd) {
+Status Loop::Listen(const Listener* listener) {
+  const int fd = listener->fd();
   for (const auto& acceptor : acceptors_) {
-    if (acceptor->fd() == listener_fd) {
-      return events_->Add(listener_fd, EPOLLIN | EPOLLEXCLUSIVE, acceptor.get());
+    if (acceptor->fd() == fd) {
+      return events_->Add(fd, EPOLLIN | EPOLLEXCLUSIVE, acceptor.get());
     }
   }
-  acceptors_.push_back(std::make_unique<Acceptor>(this, listener_fd));
-  return events_->Add(listener_fd, EPOLLIN | EPOLLEXCLUSIVE, acceptors_.back().get());
+  acceptors_.push_back(std::make_unique<Acceptor>(this, listener));
+  return events_->Add(fd, EPOLLIN | EPOLLEXCLUSIVE, acceptors_.back().get());
 }
 
 void Loop::Run() {
@@ -128,7 +129,7 @@ void Loop::OnTick() {
   events_->RunAfter(kTick, [this] { OnTick(); });
 }
 
-void Loop::Accept(UniqueFd fd) {
+void Loop::Accept(UniqueFd fd, const Listener& listener) {
   stats_->Add(Stat::kConnectionsAccepted);
   if (hub_->connections.fetch_add(1, std::memory_order_relaxed) >= limits_.max_connections) {
     hub_->connections.fetch_sub(1, std::memory_order_relaxed);
@@ -138,7 +139,16 @@ void Loop::Accept(UniqueFd fd) {
   }
   stats_->Add(Stat::kConnections);
   SetNoDelay(fd.get());
-  Adopt(std::make_unique<Connection>(this, std::move(fd), nullptr));
+  std::unique_ptr<Transport> transport;
+  const Status made = listener.MakeTransport(fd.get(), &transport);
+  auto connection =
+      std::make_unique<Connection>(this, std::move(fd), std::move(transport), listener.index());
+  Connection* const added = connection.get();
+  Adopt(std::move(connection));
+  if (!made) {
+    LogError("{}", made.error().message);
+    added->Close(Stat::kClosedIoError);
+  }
 }
 
 void Loop::Adopt(std::unique_ptr<Connection> owned) {

@@ -15,6 +15,7 @@
 #include "cloud_server/connection.h"
 #include "cloud_server/hash.h"
 #include "cloud_server/limits.h"
+#include "cloud_server/listener.h"
 #include "cloud_server/retained.h"
 #include "cloud_server/route_cache.h"
 #include "cloud_server/session.h"
@@ -48,6 +49,7 @@ struct SubscribeOutcome {
 struct Hub {
   SubscriptionIndex subscriptions;
   RetainedStore retained;
+  std::vector<std::unique_ptr<Listener>> listeners;  // Complete before the first loop runs.
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<std::unique_ptr<Channel>> channels;  // From loop a to loop b at a * loops.size() + b.
   std::atomic<std::uint64_t> connections{0};
@@ -69,8 +71,8 @@ class Loop : public IoHandler {
                                               telemetry::StatsLoop* stats, const Limits& limits);
   ~Loop() override;
 
-  // Before Run. The descriptor is shared by all loops and outlives them.
-  Status Listen(int listener_fd);
+  // Before Run. The listener is shared by all loops and outlives them.
+  Status Listen(const Listener* listener);
 
   void Run();  // Until FinishStop has ended it.
 
@@ -132,7 +134,7 @@ class Loop : public IoHandler {
   Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Limits& limits,
        std::unique_ptr<EventLoop> events, UniqueFd wake);
 
-  void Accept(UniqueFd fd);
+  void Accept(UniqueFd fd, const Listener& listener);
   void Adopt(std::unique_ptr<Connection> connection);
   std::unique_ptr<Connection> TakeOut(Connection* connection);
   void OnTick();

@@ -70,7 +70,7 @@ Output::Outcome Output::Flush(int fd, Transport* transport, std::size_t* sent) {
     if (result.state == IoState::kBlocked) return Outcome::kBlocked;
     if (result.state != IoState::kDone) return Outcome::kFailed;
   }
-  if (transport != nullptr && transport->HasUnsent()) {
+  while (transport != nullptr && transport->HasUnsent()) {
     const IoResult result = transport->Write(fd, {});
     if (result.state == IoState::kBlocked) return Outcome::kBlocked;
     if (result.state != IoState::kDone) return Outcome::kFailed;

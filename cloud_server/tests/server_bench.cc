@@ -17,7 +17,7 @@ ServerBench::~ServerBench() {
 
 void ServerBench::Start(const Limits& limits) {
   Config config;
-  config.listen = {{"127.0.0.1", 0}};
+  config.listen = {{.address = {"127.0.0.1", 0}}};
   config.data_dir = folder_ / "data";
   config.name = "bench";
   config.stats_file = folder_ / "stats";

@@ -388,7 +388,7 @@ TEST_F(Server, SaysThatItStopsAndHandsOutWhatIsOwed) {
 TEST_F(Server, NamesWhoHoldsItsPortOrItsFolder) {
   Start();
   Config config;
-  config.listen = {address()};
+  config.listen = {{.address = address()}};
   config.data_dir = folder_ / "other";
   config.name = "other";
   config.stats_file = folder_ / "other.stats";
@@ -397,7 +397,7 @@ TEST_F(Server, NamesWhoHoldsItsPortOrItsFolder) {
   EXPECT_EQ(second.error().code, ErrorCode::kBusy);
   EXPECT_NE(second.error().message.find("in use by cloud_server_te"), std::string::npos)
       << second.error().message;
-  config.listen = {{"127.0.0.1", 0}};
+  config.listen = {{.address = {"127.0.0.1", 0}}};
   config.data_dir = folder_ / "data";
   second = App::Create(config);
   ASSERT_FALSE(second);
