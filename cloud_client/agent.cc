@@ -37,7 +37,7 @@ Result<std::unique_ptr<Agent>> Agent::Create(const AgentConfig& config, const Cl
   if (!loop) return Forward(loop.error());
   std::unique_ptr<Agent> agent(new Agent(config, clock, std::move(*loop)));
   ClientOptions options;
-  options.server = config.server;
+  options.servers = {config.server};
   options.client_id = config.id;
   ClientCallbacks callbacks;
   callbacks.on_connection = [raw = agent.get()](const ConnectionEvent& event) {

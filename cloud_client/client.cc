@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "cloud_client/acknowledge.h"
 #include "cloud_client/mailbox.h"
@@ -15,7 +16,8 @@
 namespace atalaya::cloud_client {
 namespace {
 
-constexpr std::size_t kMaxStringBytes = 65'535;  // Of any string in MQTT.
+constexpr std::size_t kMaxStringBytes = 65'535;        // Of any string in MQTT.
+constexpr std::int64_t kNeverExpires = 4'294'967'295;  // Of a session.
 
 Status CheckTopic(std::string_view field, std::string_view topic) {
   if (mqtt::IsValidTopicName(topic) && mqtt::IsValidUtf8(topic)) return {};
@@ -25,8 +27,10 @@ Status CheckTopic(std::string_view field, std::string_view topic) {
 }
 
 Status CheckOptions(const ClientOptions& options) {
-  if (options.server.port == 0) {
-    return Fail(ErrorCode::kInvalid, "server: {} has no port", options.server.ToString());
+  if (options.servers.empty()) return Fail(ErrorCode::kInvalid, "servers: names none");
+  for (const HostPort& server : options.servers) {
+    if (server.port != 0) continue;
+    return Fail(ErrorCode::kInvalid, "servers: {} has no port", server.ToString());
   }
   if (options.client_id.size() > kMaxStringBytes || !mqtt::IsValidUtf8(options.client_id)) {
     return Fail(ErrorCode::kInvalid, "client_id: must be UTF-8 of at most {} bytes",
@@ -38,6 +42,14 @@ Status CheckOptions(const ClientOptions& options) {
   if (options.keep_alive.count() < 0 || options.keep_alive.count() > 65'535) {
     return Fail(ErrorCode::kInvalid, "keep_alive: must be 0 to 65535 s");
   }
+  if (options.session_expiry.count() < 0 || options.session_expiry.count() > kNeverExpires) {
+    return Fail(ErrorCode::kInvalid, "session_expiry: must be 0 to {} s (never)", kNeverExpires);
+  }
+  for (const auto* text : {&options.username, &options.password}) {
+    if (*text && (*text)->size() > kMaxStringBytes) {
+      return Fail(ErrorCode::kInvalid, "username, password: at most {} bytes", kMaxStringBytes);
+    }
+  }
   if (options.connect_timeout.count() <= 0 || options.reconnect_min.count() <= 0) {
     return Fail(ErrorCode::kInvalid, "connect_timeout, reconnect_min: must be more than 0");
   }
@@ -46,6 +58,12 @@ Status CheckOptions(const ClientOptions& options) {
     if (options.will->payload.size() > kMaxStringBytes) {
       return Fail(ErrorCode::kInvalid, "will: a will has at most {} bytes", kMaxStringBytes);
     }
+  }
+  if (options.spool && options.clean_session) {
+    return Fail(ErrorCode::kInvalid, "spool: needs a session that is kept (clean_session = false)");
+  }
+  if (options.spool && options.spool->max_bytes < kMinSpoolBytes) {
+    return Fail(ErrorCode::kInvalid, "spool: max_bytes must be at least {}", kMinSpoolBytes);
   }
   return {};
 }
@@ -67,13 +85,15 @@ void Acknowledge::operator()() const {
 }
 
 struct Client::Impl {
-  Impl(std::unique_ptr<EventLoop> the_loop, const ClientOptions& options, ClientCallbacks callbacks)
+  Impl(std::unique_ptr<EventLoop> the_loop, const ClientOptions& options, ClientCallbacks callbacks,
+       std::unique_ptr<Spool> spool)
       : max_packets(options.queue_packets),
         max_bytes(options.queue_bytes),
+        spooling(options.spool.has_value()),
         loop(std::move(the_loop)) {
     mailbox = std::make_shared<Mailbox>(loop.get(), [this] { session->TakeLetters(); });
     session = std::make_unique<Session>(loop.get(), options, std::move(callbacks), mailbox,
-                                        MakeBackoff(options));
+                                        MakeBackoff(options), std::move(spool));
     loop->SetTurnEnd([this] { session->TurnEnd(); });
     loop->Post([this] { session->Start(); });
   }
@@ -87,6 +107,7 @@ struct Client::Impl {
 
   const std::size_t max_packets;
   const std::size_t max_bytes;
+  const bool spooling;
   std::unique_ptr<EventLoop> loop;
   std::shared_ptr<Mailbox> mailbox;
   std::unique_ptr<Session> session;
@@ -99,9 +120,18 @@ Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Client>> Client::Start(ClientOptions options, ClientCallbacks callbacks) {
   if (Status good = CheckOptions(options); !good) return Forward(good.error());
+  std::unique_ptr<Spool> spool;
+  if (options.spool) {
+    // The first packet ids of a new spool are most likely not those of one that was there before.
+    const auto first = static_cast<std::uint64_t>(SystemClock().NowMs());
+    Result<std::unique_ptr<Spool>> opened = Spool::Open(*options.spool, options.client_id, first);
+    if (!opened) return Forward(opened.error());
+    spool = std::move(*opened);
+  }
   Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop) return Forward(loop.error());
-  auto impl = std::make_unique<Impl>(std::move(*loop), options, std::move(callbacks));
+  auto impl =
+      std::make_unique<Impl>(std::move(*loop), options, std::move(callbacks), std::move(spool));
   try {
     impl->thread = std::thread([raw = impl.get()] { raw->Run(); });
   } catch (const std::system_error& error) {
@@ -117,7 +147,10 @@ Client::~Client() {
 
 Status Client::Publish(Outgoing packet, PublishDone done) {
   if (Status good = CheckTopic("topic", packet.topic); !good) return good;
-  PendingPublish publish{.packet = std::move(packet), .done = std::move(done)};
+  PendingPublish publish;
+  publish.packet = std::move(packet);
+  publish.done = std::move(done);
+  publish.time_ms = SystemClock().NowMs();
   if (publish.Bytes() > kMaxPublishBytes) {
     return Fail(ErrorCode::kLimit, "{}: {} bytes are more than a packet's {}", publish.packet.topic,
                 publish.Bytes(), kMaxPublishBytes);
@@ -153,7 +186,8 @@ Status Client::Close(std::chrono::milliseconds drain) {
   ATALAYA_CHECK(impl->mailbox->Call([impl, drain] { impl->session->BeginClose(drain); }));
   impl_->thread.join();
   if (impl_->left == 0) return {};
-  return Fail(ErrorCode::kTimeout, "{} packets were not delivered", impl_->left);
+  return Fail(ErrorCode::kTimeout, "{} packets were not delivered{}", impl_->left,
+              impl_->spooling ? "; they are kept in the spool" : "");
 }
 
 }  // namespace atalaya::cloud_client

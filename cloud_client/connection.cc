@@ -1,9 +1,7 @@
 #include "cloud_client/connection.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <memory>
 
 #include "cloud_client/client.h"
@@ -21,13 +19,17 @@ void Shrink(std::string* buffer) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(EventLoop* loop, const HostPort& server,
+Result<std::unique_ptr<Connection>> Connection::Open(EventLoop* loop,
+                                                     const ConnectionTarget& target,
                                                      ConnectionHooks hooks) {
-  Result<UniqueFd> fd = StartConnectTcp(server);
+  Result<UniqueFd> fd = StartConnectTcp(target.address);
   if (!fd) return Forward(fd.error());
   const int raw = fd->get();
-  std::unique_ptr<Connection> connection(
-      new Connection(loop, server, std::move(hooks), std::move(*fd)));
+  Result<std::unique_ptr<Transport>> transport =
+      target.tls ? target.tls->Connect(raw, target.server.host) : MakePlainTransport(raw);
+  if (!transport) return Forward(transport.error());
+  std::unique_ptr<Connection> connection(new Connection(loop, target.address, std::move(hooks),
+                                                        std::move(*fd), std::move(*transport)));
   if (Status added = loop->Add(raw, EPOLLIN | EPOLLOUT, connection.get()); !added) {
     connection->closed_ = true;
     return Forward(added.error());
@@ -35,8 +37,13 @@ Result<std::unique_ptr<Connection>> Connection::Open(EventLoop* loop, const Host
   return connection;
 }
 
-Connection::Connection(EventLoop* loop, HostPort server, ConnectionHooks hooks, UniqueFd fd)
-    : loop_(loop), server_(std::move(server)), hooks_(std::move(hooks)), fd_(std::move(fd)) {}
+Connection::Connection(EventLoop* loop, HostPort address, ConnectionHooks hooks, UniqueFd fd,
+                       std::unique_ptr<Transport> transport)
+    : loop_(loop),
+      address_(std::move(address)),
+      hooks_(std::move(hooks)),
+      fd_(std::move(fd)),
+      transport_(std::move(transport)) {}
 
 Connection::~Connection() {
   if (!closed_) loop_->Remove(fd_.get(), this);
@@ -46,20 +53,23 @@ void Connection::Close(Error why) {
   if (closed_) return;
   closed_ = true;
   loop_->Remove(fd_.get(), this);
+  transport_.reset();
   fd_.Reset();
   hooks_.on_closed(std::move(why));
 }
 
 Error Connection::Lost(std::string_view why) const {
-  return Error{ErrorCode::kIo, fmt::format("{}: {}", server_.ToString(), why)};
+  return Error{ErrorCode::kIo, fmt::format("{}: {}", address_.ToString(), why)};
 }
 
+// Under TLS reading may have to wait for room to write, and the other way round: either event wakes
+// both.
 void Connection::OnIo(std::uint32_t epoll_events) {
   if (!open_ && !DecideConnect()) return;
-  if ((epoll_events & EPOLLOUT) != 0) Flush();
+  if ((epoll_events & EPOLLOUT) != 0 || unsent_bytes() > 0) Flush();
   if (closed_) return;
-  if ((epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-    for (int i = 0; i < kReadsPerTurn && Read(); ++i) {
+  if ((epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || read_wants_write_) {
+    for (int i = 0; Read() && (i < kReadsPerTurn || transport_->HasBuffered()); ++i) {
     }
   }
 }
@@ -67,7 +77,7 @@ void Connection::OnIo(std::uint32_t epoll_events) {
 bool Connection::DecideConnect() {
   if (const int error = SocketError(fd_.get()); error != 0) {
     Close(Error{ErrorCode::kIo,
-                fmt::format("cannot connect to {}: {}", server_.ToString(), ErrnoText(error))});
+                fmt::format("cannot connect to {}: {}", address_.ToString(), ErrnoText(error))});
     return false;
   }
   open_ = true;
@@ -78,18 +88,26 @@ bool Connection::DecideConnect() {
 // True while there may be more to read.
 bool Connection::Read() {
   char chunk[kReadBytes];
-  const ssize_t got = read(fd_.get(), chunk, sizeof chunk);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  if (got < 0) {
-    Close(Lost(ErrnoText(errno)));
-    return false;
+  std::size_t got = 0;
+  const Transport::Outcome outcome = transport_->Read(chunk, &got);
+  read_wants_write_ = outcome == Transport::Outcome::kWantWrite;
+  switch (outcome) {
+    case Transport::Outcome::kDone:
+      in_.append(chunk, got);
+      return TakeFrames() && (got == sizeof chunk || transport_->HasBuffered());
+    case Transport::Outcome::kWantRead:
+      return false;
+    case Transport::Outcome::kWantWrite:
+      WatchWritable(true);
+      return false;
+    case Transport::Outcome::kClosed:
+      Close(Lost("the server closed the connection"));
+      return false;
+    case Transport::Outcome::kFailed:
+      break;
   }
-  if (got == 0) {
-    Close(Lost("the server closed the connection"));
-    return false;
-  }
-  in_.append(chunk, static_cast<std::size_t>(got));
-  return TakeFrames() && static_cast<std::size_t>(got) == sizeof chunk;
+  Close(Lost(transport_->error()));
+  return false;
 }
 
 bool Connection::TakeFrames() {
@@ -115,25 +133,36 @@ bool Connection::TakeFrames() {
 
 void Connection::Flush() {
   if (closed_ || !open_) return;
-  bool blocked = false;
-  while (out_start_ < out_.size() && !blocked) {
-    const ssize_t sent =
-        send(fd_.get(), out_.data() + out_start_, out_.size() - out_start_, MSG_NOSIGNAL);
-    if (sent >= 0) {
-      out_start_ += static_cast<std::size_t>(sent);
-      written_ += static_cast<std::uint64_t>(sent);
-    } else if (errno == EAGAIN || errno == EINTR) {
-      blocked = true;
-    } else {
-      Close(Lost(ErrnoText(errno)));
-      return;
+  bool blocked = read_wants_write_;
+  bool taking = true;
+  write_wants_read_ = false;
+  while (out_start_ < out_.size() && taking) {
+    std::size_t taken = 0;
+    const Transport::Outcome outcome =
+        transport_->Write(std::string_view(out_).substr(out_start_), &taken);
+    switch (outcome) {
+      case Transport::Outcome::kDone:
+        out_start_ += taken;
+        written_ += taken;
+        continue;
+      case Transport::Outcome::kWantWrite:
+        blocked = true;
+        break;
+      case Transport::Outcome::kWantRead:
+        write_wants_read_ = true;
+        break;
+      case Transport::Outcome::kClosed:
+        return Close(Lost("the server closed the connection"));
+      case Transport::Outcome::kFailed:
+        return Close(Lost(transport_->error()));
     }
+    taking = false;
   }
   if (out_start_ == out_.size()) {
     out_.clear();
     out_start_ = 0;
     Shrink(&out_);
-    if (finishing_) shutdown(fd_.get(), SHUT_WR);
+    if (finishing_) transport_->Shutdown();
   } else if (out_start_ > kKeptBufferBytes) {
     out_.erase(0, out_start_);
     out_start_ = 0;

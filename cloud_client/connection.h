@@ -9,6 +9,7 @@
 #include "base/event_loop.h"
 #include "base/net.h"
 #include "base/result.h"
+#include "cloud_client/transport.h"
 #include "mqtt/decode.h"
 
 namespace atalaya::cloud_client {
@@ -21,13 +22,19 @@ struct ConnectionHooks {
   std::function<void(Error)> on_closed;  // Once, last; the connection must outlive the call.
 };
 
+// Where a connection goes, and how.
+struct ConnectionTarget {
+  HostPort address;                          // A number, so that opening does not block.
+  HostPort server;                           // As the user wrote it: for errors, and for TLS.
+  std::shared_ptr<const Tls> tls = nullptr;  // Null: plain TCP.
+};
+
 // One TCP connection that carries MQTT packets. What Send took leaves at Flush; what the kernel
 // does not take then leaves when it can. Threads: the loop's.
 class Connection : public IoHandler {
  public:
-  // `server` must be a number, so that this does not block. on_closed is not called before Open has
-  // returned.
-  static Result<std::unique_ptr<Connection>> Open(EventLoop* loop, const HostPort& server,
+  // on_closed is not called before Open has returned.
+  static Result<std::unique_ptr<Connection>> Open(EventLoop* loop, const ConnectionTarget& target,
                                                   ConnectionHooks hooks);
   ~Connection() override;
   Connection(const Connection&) = delete;
@@ -38,7 +45,7 @@ class Connection : public IoHandler {
   std::uint64_t queued_bytes() const { return written_ + out_.size() - out_start_; }  // Ever.
   std::size_t unsent_bytes() const { return out_.size() - out_start_; }
   bool wants_flush() const {
-    return open_ && !closed_ && unsent_bytes() > 0 && !watching_writable_;
+    return open_ && !closed_ && unsent_bytes() > 0 && !watching_writable_ && !write_wants_read_;
   }
 
   void Flush();
@@ -48,7 +55,8 @@ class Connection : public IoHandler {
   void OnIo(std::uint32_t epoll_events) override;
 
  private:
-  Connection(EventLoop* loop, HostPort server, ConnectionHooks hooks, UniqueFd fd);
+  Connection(EventLoop* loop, HostPort address, ConnectionHooks hooks, UniqueFd fd,
+             std::unique_ptr<Transport> transport);
   bool DecideConnect();
   bool Read();
   bool TakeFrames();
@@ -56,12 +64,15 @@ class Connection : public IoHandler {
   Error Lost(std::string_view why) const;
 
   EventLoop* loop_;
-  HostPort server_;
+  HostPort address_;
   ConnectionHooks hooks_;
   UniqueFd fd_;
+  std::unique_ptr<Transport> transport_;
   bool open_ = false;
   bool closed_ = false;
   bool finishing_ = false;
+  bool read_wants_write_ = false;
+  bool write_wants_read_ = false;
   bool watching_writable_ = true;
   std::string in_;
   std::string out_;

@@ -1,19 +1,40 @@
 #include "cloud_client/mailbox.h"
 
+#include "cloud_client/spool_record.h"
+
 namespace atalaya::cloud_client {
+namespace {
+
+std::uint64_t DiskBytes(const PendingPublish& publish) {
+  return SpoolPublishBytes(publish.packet.topic.size(), publish.packet.payload.size());
+}
+
+}  // namespace
+
+Status Mailbox::RoomLocked(const PendingPublish& publish, std::size_t max_packets,
+                           std::size_t max_bytes) const {
+  if (stats_.queued_packets >= max_packets) {
+    return Fail(ErrorCode::kLimit, "{} packets wait for the {} already", max_packets,
+                spool_ ? "disk" : "server");
+  }
+  if (publish.Bytes() > max_bytes - stats_.queued_bytes) {
+    return Fail(ErrorCode::kLimit, "{} bytes wait for the {} already, of at most {}",
+                stats_.queued_bytes, spool_ ? "disk" : "server", max_bytes);
+  }
+  if (spool_ && DiskBytes(publish) + for_spool_bytes_ > spool_->room_bytes) {
+    return Fail(ErrorCode::kLimit, "the spool is full: {} packets in {} bytes wait for the server",
+                spool_->pending, spool_->disk_bytes);
+  }
+  return {};
+}
 
 Status Mailbox::Publish(PendingPublish publish, std::size_t max_packets, std::size_t max_bytes) {
   const std::lock_guard lock(mutex_);
   if (publish_closed_ || loop_ == nullptr) return Fail(ErrorCode::kIo, "the client was closed");
-  if (stats_.queued_packets >= max_packets) {
-    return Fail(ErrorCode::kLimit, "{} packets wait for the server already", max_packets);
-  }
-  if (publish.Bytes() > max_bytes - stats_.queued_bytes) {
-    return Fail(ErrorCode::kLimit, "{} bytes wait for the server already, of at most {}",
-                stats_.queued_bytes, max_bytes);
-  }
+  if (Status room = RoomLocked(publish, max_packets, max_bytes); !room) return room;
   ++stats_.queued_packets;
   stats_.queued_bytes += publish.Bytes();
+  for_spool_bytes_ += DiskBytes(publish);
   publish.number = next_number_++;
   letters_.publishes.push_back(std::move(publish));
   WakeLocked();
@@ -47,11 +68,18 @@ Mailbox::Letters Mailbox::Take() {
   return std::exchange(letters_, {});
 }
 
-void Mailbox::Done(std::size_t bytes, bool published) {
+void Mailbox::Left(const PendingPublish& publish, Outcome outcome) {
   const std::lock_guard lock(mutex_);
   --stats_.queued_packets;
-  stats_.queued_bytes -= bytes;
-  if (published) ++stats_.published;
+  stats_.queued_bytes -= publish.Bytes();
+  for_spool_bytes_ -= DiskBytes(publish);
+  if (outcome == Outcome::kPublished) ++stats_.published;
+  if (outcome == Outcome::kRefused) ++stats_.refused;
+}
+
+void Mailbox::SetSpool(const SpoolFill& fill) {
+  const std::lock_guard lock(mutex_);
+  spool_ = fill;
 }
 
 void Mailbox::CloseForPublish() {
@@ -66,12 +94,18 @@ void Mailbox::CloseForAll() {
 
 std::size_t Mailbox::queued_packets() const {
   const std::lock_guard lock(mutex_);
-  return stats_.queued_packets;
+  return stats_.queued_packets + (spool_ ? spool_->pending : 0);
 }
 
 ClientStats Mailbox::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  ClientStats stats = stats_;
+  if (spool_) {
+    stats.queued_packets += spool_->pending;
+    stats.spool_bytes = spool_->disk_bytes;
+    stats.spool_damaged = spool_->damaged;
+  }
+  return stats;
 }
 
 void Mailbox::CountReceived() {
@@ -82,6 +116,12 @@ void Mailbox::CountReceived() {
 void Mailbox::CountConnect() {
   const std::lock_guard lock(mutex_);
   ++stats_.connects;
+}
+
+void Mailbox::CountOutcome(Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  if (outcome == Outcome::kPublished) ++stats_.published;
+  if (outcome == Outcome::kRefused) ++stats_.refused;
 }
 
 }  // namespace atalaya::cloud_client

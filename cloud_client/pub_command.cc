@@ -17,10 +17,10 @@ class Progress {
     const std::lock_guard lock(mutex_);
     ++outstanding_;
   }
-  void Done(const Status& outcome) {
+  void Done(const Result<Client::Delivery>& outcome) {
     const std::lock_guard lock(mutex_);
     --outstanding_;
-    if (!outcome && failure_) failure_ = outcome;
+    if (!outcome && failure_) failure_ = Forward(outcome.error());
     changed_.notify_all();
   }
   void Failed(const Error& error) {
@@ -46,7 +46,7 @@ class Progress {
 
 Status RunPub(const PubOptions& options) {
   ClientOptions client_options;
-  client_options.server = options.server;
+  client_options.servers = {options.server};
   client_options.client_id = options.id;
   Progress progress;
   ClientCallbacks callbacks;
@@ -64,7 +64,7 @@ Status RunPub(const PubOptions& options) {
                                .payload = std::move(payload),
                                .qos = options.qos,
                                .retain = options.retain},
-                              [&](const Status& outcome) { progress.Done(outcome); });
+                              [&](const Result<Client::Delivery>& outcome) { progress.Done(outcome); });
   };
   for (const std::string& message : options.messages) {
     if (Status published = publish(message); !published) return published;

@@ -71,7 +71,7 @@ Status RunSub(const SubOptions& options, StopSignal& stop) {
   if (!ended) return Fail(ErrorCode::kIo, "eventfd: {}", ErrnoText(errno));
   Printer printer(options, std::move(ended));
   ClientOptions client_options;
-  client_options.server = options.server;
+  client_options.servers = {options.server};
   client_options.client_id = options.id;
   ClientCallbacks callbacks;
   callbacks.on_connection = [&](const ConnectionEvent& event) { printer.OnConnection(event); };

@@ -90,7 +90,7 @@ Result<std::unique_ptr<TelemetryInput>> TelemetryInput::Create(const TelemetryCo
                             .labels = {},
                             .last_error = ""});
   cloud_client::ClientOptions options;
-  options.server = config.server;
+  options.servers = {config.server};
   options.client_id = config.client_id;
   options.clean_session = false;
   cloud_client::ClientCallbacks callbacks;

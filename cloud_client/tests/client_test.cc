@@ -133,8 +133,9 @@ class Broker {
 
   ClientOptions Options() const {
     ClientOptions options;
-    options.server = *ParseHostPort(server_.address());
+    options.servers = {*ParseHostPort(server_.address())};
     options.client_id = "box";
+    options.protocol = Protocol::kMqtt311;
     options.reconnect_min = milliseconds(2);
     options.reconnect_max = milliseconds(4);
     return options;
@@ -193,7 +194,7 @@ TEST(Client, PublishesInOrderAndTellsOfTheAcknowledgement) {
   Mail<std::string> done;
   const auto client = Started(broker.Options());
   const auto tell = [&](std::string name) {
-    return [&done, name](Status outcome) { done.Put(name + (outcome ? " done" : " failed")); };
+    return [&done, name](const Result<Client::Delivery>& outcome) { done.Put(name + (outcome ? " done" : " failed")); };
   };
   ASSERT_TRUE(client->Publish({.topic = "a", .payload = "1"}, tell("a")));
   ASSERT_TRUE(client->Publish(
@@ -379,7 +380,7 @@ TEST(Client, TellsWhyItIsNotConnected) {
     address = LocalAddress(closed->get())->ToString();
   }
   ClientOptions options;
-  options.server = *ParseHostPort(address);
+  options.servers = {*ParseHostPort(address)};
   Mail<ConnectionEvent> events;
   const auto client =
       Started(options, {.on_connection = [&](const ConnectionEvent& event) { events.Put(event); },
@@ -393,7 +394,7 @@ TEST(Client, TellsWhyItIsNotConnected) {
 TEST(Client, TriesEveryAddressOfAName) {
   Broker broker({[&](BrokerPeer& peer) { peer.Accept(); }});
   ClientOptions options = broker.Options();
-  options.server.host = "localhost";  // ::1 too, where nobody listens.
+  options.servers.front().host = "localhost";  // ::1 too, where nobody listens.
   Mail<ConnectionEvent> events;
   const auto client =
       Started(options, {.on_connection = [&](const ConnectionEvent& event) { events.Put(event); },
@@ -475,7 +476,7 @@ TEST(Client, RefusesBeyondItsQueueAndFailsTheRestAtTheEnd) {
   options.queue_packets = 2;
   Mail<std::string> done;
   const auto client = Started(options);
-  const auto tell = [&](Status outcome) { done.Put(outcome ? "done" : outcome.error().message); };
+  const auto tell = [&](const Result<Client::Delivery>& outcome) { done.Put(outcome ? "done" : outcome.error().message); };
   EXPECT_TRUE(client->Publish({.topic = "a"}, tell));
   EXPECT_TRUE(client->Publish({.topic = "b"}, tell));
   const Status third = client->Publish({.topic = "c"}, tell);

@@ -60,7 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::unique_ptr<Session> session;
   auto mailbox = std::make_shared<Mailbox>(loop->get(), [&] { session->TakeLetters(); });
   ClientOptions options;
-  options.server = server.address();
+  options.servers = {server.address()};
+  options.protocol = size % 2 == 0 ? Protocol::kMqtt311 : Protocol::kNewest;
   options.client_id = "fuzz";
   ClientCallbacks callbacks;
   callbacks.on_connection = [&](const ConnectionEvent& event) {
@@ -72,12 +73,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   session = std::make_unique<Session>(
       loop->get(), options, std::move(callbacks), mailbox,
-      Backoff(options.reconnect_min, options.reconnect_max, [] { return 0.0; }));
+      Backoff(options.reconnect_min, options.reconnect_max, [] { return 0.0; }), nullptr);
   std::size_t done = 0;
-  for (const Qos qos : {Qos::kAtMostOnce, Qos::kAtLeastOnce, Qos::kAtLeastOnce}) {
+  for (const Qos qos : {Qos::kAtMostOnce, Qos::kAtLeastOnce, Qos::kExactlyOnce}) {
     PendingPublish publish;
     publish.packet = {.topic = "a", .payload = "b", .qos = qos};
-    publish.done = [&](const Status&) { ++done; };
+    publish.done = [&](const Result<Client::Delivery>&) { ++done; };
     ATALAYA_CHECK(mailbox->Publish(std::move(publish), 10, 1000));
   }
   session->Subscribe("#", Qos::kAtLeastOnce, [](const Result<Qos>&) {});
