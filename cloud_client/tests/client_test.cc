@@ -3,15 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <deque>
 #include <future>
-#include <mutex>
 
-#include "base/tests/scripted_server.h"
-#include "mqtt/decode.h"
-#include "mqtt/encode.h"
-#include "mqtt/topic.h"
+#include "cloud_client/tests/broker.h"
 
 namespace atalaya::cloud_client {
 namespace {
@@ -19,140 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-constexpr std::chrono::seconds kPatience{20};
 constexpr mqtt::Version kVersion = mqtt::Version::k311;
-
-// Hands what one thread saw to the test's thread.
-template <typename T>
-class Mail {
- public:
-  void Put(T item) {
-    const std::lock_guard lock(mutex_);
-    items_.push_back(std::move(item));
-    arrived_.notify_all();
-  }
-  // The next item; an empty T and a failed test where none comes.
-  T Next() {
-    std::unique_lock lock(mutex_);
-    if (!arrived_.wait_for(lock, kPatience, [&] { return !items_.empty(); })) {
-      ADD_FAILURE() << "nothing came";
-      return T{};
-    }
-    T item = std::move(items_.front());
-    items_.pop_front();
-    return item;
-  }
-  bool empty() {
-    const std::lock_guard lock(mutex_);
-    return items_.empty();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<T> items_;
-};
-
-// The server's end of one connection, packet by packet.
-class BrokerPeer {
- public:
-  explicit BrokerPeer(ScriptedPeer* peer) : peer_(peer) {}
-
-  // False when the client has gone.
-  bool Read(mqtt::Frame* frame) {
-    packet_.clear();
-    while (true) {
-      std::string byte;
-      if (!peer_->ReadBytes(1, &byte)) return false;
-      packet_ += byte;
-      const auto framed = mqtt::NextFrame(packet_, mqtt::kMaxPacketBytes);
-      ATALAYA_CHECK(framed);
-      if (framed->size == packet_.size()) {
-        *frame = *framed;
-        return true;
-      }
-    }
-  }
-  mqtt::Frame Expect(mqtt::PacketType type) {
-    mqtt::Frame frame;
-    EXPECT_TRUE(Read(&frame)) << "the client has gone";
-    EXPECT_EQ(mqtt::PacketTypeName(frame.type), mqtt::PacketTypeName(type));
-    return frame;
-  }
-  void Accept(bool session_present = false, std::uint8_t code = 0) {
-    Expect(mqtt::PacketType::kConnect);
-    mqtt::Connack connack;
-    connack.session_present = session_present;
-    connack.code = code;
-    std::string out;
-    mqtt::EncodeConnack(connack, kVersion, &out);
-    peer_->Send(out);
-  }
-  void Ack(std::uint16_t packet_id) {
-    mqtt::Ack ack;
-    ack.packet_id = packet_id;
-    std::string out;
-    mqtt::EncodeAck(ack, kVersion, &out);
-    peer_->Send(out);
-  }
-  void Suback(std::uint16_t packet_id, char code) {
-    mqtt::Suback suback;
-    suback.packet_id = packet_id;
-    suback.codes = std::string_view(&code, 1);
-    std::string out;
-    mqtt::EncodeSuback(suback, kVersion, &out);
-    peer_->Send(out);
-  }
-  void Publish(std::string_view topic, std::string_view payload, std::uint16_t packet_id) {
-    mqtt::Publish publish;
-    publish.topic = topic;
-    publish.payload = payload;
-    publish.packet_id = packet_id;
-    publish.qos = packet_id == 0 ? mqtt::Qos::k0 : mqtt::Qos::k1;
-    std::string out;
-    mqtt::EncodePublish(publish, kVersion, &out);
-    peer_->Send(out);
-  }
-  void Raw(std::string_view bytes) { peer_->Send(bytes); }
-
- private:
-  ScriptedPeer* peer_;
-  std::string packet_;
-};
-
-// A server whose n-th connection follows the n-th script; those after the last one are hung up on.
-class Broker {
- public:
-  using Script = std::function<void(BrokerPeer&)>;
-  explicit Broker(std::vector<Script> scripts)
-      : scripts_(std::move(scripts)), server_([this](ScriptedPeer& peer) {
-          if (next_ >= scripts_.size()) return;
-          BrokerPeer broker_peer(&peer);
-          scripts_[next_++](broker_peer);
-        }) {}
-
-  ClientOptions Options() const {
-    ClientOptions options;
-    options.servers = {*ParseHostPort(server_.address())};
-    options.client_id = "box";
-    options.protocol = Protocol::kMqtt311;
-    options.reconnect_min = milliseconds(2);
-    options.reconnect_max = milliseconds(4);
-    return options;
-  }
-  std::string address() const { return server_.address(); }
-
- private:
-  std::vector<Script> scripts_;
-  std::size_t next_ = 0;
-  ScriptedServer server_;
-};
-
-std::unique_ptr<Client> Started(const ClientOptions& options, ClientCallbacks callbacks = {}) {
-  Result<std::unique_ptr<Client>> client = Client::Start(options, std::move(callbacks));
-  EXPECT_TRUE(client) << client.error().message;
-  return std::move(*client);
-}
 
 std::string Describe(const mqtt::Publish& publish) {
   return fmt::format("{}={} q{}{}{}", publish.topic, publish.payload, static_cast<int>(publish.qos),
@@ -194,7 +55,9 @@ TEST(Client, PublishesInOrderAndTellsOfTheAcknowledgement) {
   Mail<std::string> done;
   const auto client = Started(broker.Options());
   const auto tell = [&](std::string name) {
-    return [&done, name](const Result<Client::Delivery>& outcome) { done.Put(name + (outcome ? " done" : " failed")); };
+    return [&done, name](const Result<Client::Delivery>& outcome) {
+      done.Put(name + (outcome ? " done" : " failed"));
+    };
   };
   ASSERT_TRUE(client->Publish({.topic = "a", .payload = "1"}, tell("a")));
   ASSERT_TRUE(client->Publish(
@@ -476,7 +339,9 @@ TEST(Client, RefusesBeyondItsQueueAndFailsTheRestAtTheEnd) {
   options.queue_packets = 2;
   Mail<std::string> done;
   const auto client = Started(options);
-  const auto tell = [&](const Result<Client::Delivery>& outcome) { done.Put(outcome ? "done" : outcome.error().message); };
+  const auto tell = [&](const Result<Client::Delivery>& outcome) {
+    done.Put(outcome ? "done" : outcome.error().message);
+  };
   EXPECT_TRUE(client->Publish({.topic = "a"}, tell));
   EXPECT_TRUE(client->Publish({.topic = "b"}, tell));
   const Status third = client->Publish({.topic = "c"}, tell);
