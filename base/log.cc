@@ -1,80 +1,73 @@
 #include "base/log.h"
 
-#include <unistd.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
-#include <atomic>
-#include <cerrno>
+#include <memory>
 #include <string>
-
-#include "base/clock.h"
 
 namespace atalaya {
 namespace {
 
-std::atomic<LogLevel> least_level{LogLevel::kInfo};
-
-std::string& Program() {
-  static std::string name = "atalaya";
-  return name;
-}
-
-std::string_view LevelName(LogLevel level) {
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
-      return "debug";
+      return spdlog::level::debug;
     case LogLevel::kInfo:
-      return "info";
+      return spdlog::level::info;
     case LogLevel::kWarning:
-      return "warning";
+      return spdlog::level::warn;
     case LogLevel::kError:
-      return "error";
+      return spdlog::level::err;
   }
-  return "info";
+  return spdlog::level::info;
 }
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-void AppendEscaped(std::string_view text, std::string* line) {
+std::string Escape(std::string_view text) {
+  std::string escaped;
+  escaped.reserve(text.size());
   for (const char c : text) {
     if (IsControl(c)) {
-      fmt::format_to(std::back_inserter(*line), "\\x{:02x}", static_cast<unsigned char>(c));
+      escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
-      *line += c;
+      escaped += c;
     }
   }
+  return escaped;
 }
 
 }  // namespace
 
 void InitLog(std::string_view program, LogLevel level) {
-  Program() = program;
-  least_level = level;
+  auto logger = std::make_shared<spdlog::logger>(std::string(program),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_level(ToSpdlog(level));
+  logger->flush_on(spdlog::level::debug);
+  logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      "%Y-%m-%dT%H:%M:%S.%eZ %l %n: %v", spdlog::pattern_time_type::utc));
+  spdlog::set_default_logger(std::move(logger));
 }
 
 Result<LogLevel> ParseLogLevel(std::string_view text) {
-  for (const LogLevel level :
-       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
-    if (text == LevelName(level)) return level;
-  }
+  if (text == "debug") return LogLevel::kDebug;
+  if (text == "info") return LogLevel::kInfo;
+  if (text == "warning") return LogLevel::kWarning;
+  if (text == "error") return LogLevel::kError;
   return Fail(ErrorCode::kInvalid, "\"{}\" is not a log level (debug, info, warning or error)",
               text);
 }
 
 void LogLine(LogLevel level, std::string_view text) {
-  if (level < least_level.load(std::memory_order_relaxed)) return;
-  std::string line =
-      fmt::format("{} {} {}: ", FormatRfc3339(SystemClock().NowMs()), LevelName(level), Program());
-  AppendEscaped(text, &line);
-  line += '\n';
-  // One write for a whole line, so that those of several threads do not mix. A stderr that takes
-  // nothing is nobody's to tell.
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t wrote = write(STDERR_FILENO, rest.data(), rest.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return;
-    rest.remove_prefix(static_cast<std::size_t>(wrote));
+  for (const char c : text) {
+    if (IsControl(c)) {
+      spdlog::default_logger_raw()->log(ToSpdlog(level), Escape(text));
+      return;
+    }
   }
+  spdlog::default_logger_raw()->log(ToSpdlog(level), text);
 }
 
 }  // namespace atalaya
