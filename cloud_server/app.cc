@@ -88,6 +88,7 @@ Status App::OpenListeners() {
 }
 
 void App::Start() {
+  hub_.loops.front()->NoteReload(true);
   for (const auto& loop : hub_.loops) {
     threads_.emplace_back([&loop] { loop->Run(); });
   }
@@ -107,7 +108,13 @@ Status App::Run(StopSignal& stop) {
   }
   std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
-  while (stop.Wait() == StopSignal::Kind::kReload) Reload();
+  while (stop.Wait() == StopSignal::Kind::kReload) {
+    if (Status reloaded = Reload(); !reloaded) {
+      LogError("configuration kept as it was: {}", reloaded.error().message);
+    } else {
+      LogInfo("configuration reloaded");
+    }
+  }
   LogInfo("stopping");
   Stop();
   return {};
@@ -142,12 +149,10 @@ Status App::TryReload() {
   return {};
 }
 
-void App::Reload() {
-  if (Status reloaded = TryReload(); !reloaded) {
-    LogError("configuration kept as it was: {}", reloaded.error().message);
-    return;
-  }
-  LogInfo("configuration reloaded");
+Status App::Reload() {
+  Status reloaded = TryReload();
+  hub_.loops.front()->NoteReload(reloaded.has_value());
+  return reloaded;
 }
 
 void App::Stop() {

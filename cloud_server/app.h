@@ -24,12 +24,15 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  // Serves until `stop` says so; prints the ready line first. SIGHUP reads the limits again.
+  // Serves until `stop` says so; prints the ready line first. SIGHUP is Reload.
   Status Run(StopSignal& stop);
 
   // The same, in steps, for tests within the process.
   void Start();
   void Stop();  // Marks the stats segment, drains, ends the threads.
+  // Reads the configuration again, with the certificates, keys and passwords that it names, and
+  // puts it in force; or keeps all of the old one, with the reason. Connections stay. Counted.
+  Status Reload();
   const std::vector<HostPort>& addresses() const { return addresses_; }
   telemetry::StatsWriter& stats() { return *stats_; }
 
@@ -38,7 +41,6 @@ class App {
   Status Open();
   Status OpenListeners();
   Status TryReload();
-  void Reload();
 
   Config config_;
   UniqueFd data_lock_;

@@ -19,6 +19,7 @@ using telemetry::Stat;
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::int64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
@@ -110,6 +111,13 @@ void Loop::Run() {
 
 void Loop::SetLimits(const Limits& limits) {
   events_->Post([this, limits] { limits_ = limits; });
+}
+
+void Loop::NoteReload(bool succeeded) {
+  events_->Post([this, succeeded] {
+    stats_->Set(Stat::kConfigReloadSuccessful, succeeded ? 1 : 0);
+    if (succeeded) stats_->Set(Stat::kConfigReloadTime, SystemClock().NowMs() * kNsPerMs);
+  });
 }
 
 std::int64_t Loop::TickOf(std::int64_t steady_ns) const {

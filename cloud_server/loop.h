@@ -78,6 +78,7 @@ class Loop : public IoHandler {
 
   // Any thread.
   void SetLimits(const Limits& limits);
+  void NoteReload(bool succeeded);                   // In the figures.
   void StopReading(std::function<void()> done);      // First half of a stop: nothing new comes in.
   void FinishStop(std::chrono::milliseconds drain);  // Second half: what is left goes out.
   void Wake();                                       // There is something in an inbox.

@@ -67,7 +67,11 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   FAMILY(kInflightPackets, kGauge, "cloud_server_inflight_packets",                              \
          "QoS 1 and 2 publishes that wait for an acknowledgement, by direction.")                \
   FAMILY(kLoopBusyNs, kCounter, "cloud_server_loop_busy_seconds_total",                          \
-         "Time the event loops spent working rather than waiting.")
+         "Time the event loops spent working rather than waiting.")                              \
+  FAMILY(kConfigReloadSuccessful, kGauge, "cloud_server_config_last_reload_successful",          \
+         "Whether the last reload of the configuration put it in force.")                        \
+  FAMILY(kConfigReloadTime, kGauge, "cloud_server_config_last_reload_success_timestamp_seconds", \
+         "When the configuration in force was read.")
 
 // STAT(id, family, label name, label value); a family without labels has one entry with "" for
 // both. A family may go on anywhere below: kStatsByFamily has them together.
@@ -174,7 +178,9 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kClosedTls, kConnectionsClosed, "reason", "tls")                                        \
   STAT(kClosedCertificate, kConnectionsClosed, "reason", "certificate")                        \
   STAT(kClosedUpgrade, kConnectionsClosed, "reason", "http_upgrade")                           \
-  STAT(kClosedWebSocket, kConnectionsClosed, "reason", "websocket")
+  STAT(kClosedWebSocket, kConnectionsClosed, "reason", "websocket")                            \
+  STAT(kConfigReloadSuccessful, kConfigReloadSuccessful, "", "")                               \
+  STAT(kConfigReloadTime, kConfigReloadTime, "", "")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/file.h"
+
 namespace atalaya::cloud_server {
 
 ServerBench::ServerBench() {
@@ -26,6 +28,25 @@ void ServerBench::Start(const Limits& limits) {
   ASSERT_TRUE(app) << app.error().message;
   app_ = std::move(*app);
   app_->Start();
+}
+
+void ServerBench::StartFrom(const std::string& toml) {
+  WriteConfig(toml);
+  Options options;
+  options.config_file = folder_ / "server.toml";
+  options.data_dir = folder_ / "data";
+  options.name = "bench";
+  options.stats_file = folder_ / "stats";
+  const Result<Config> config = LoadConfig(options);
+  ASSERT_TRUE(config) << config.error().message;
+  Result<std::unique_ptr<App>> app = App::Create(*config);
+  ASSERT_TRUE(app) << app.error().message;
+  app_ = std::move(*app);
+  app_->Start();
+}
+
+void ServerBench::WriteConfig(const std::string& toml) {
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "server.toml", toml));
 }
 
 std::int64_t ServerBench::Total(telemetry::Stat stat) const {

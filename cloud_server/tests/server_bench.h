@@ -19,6 +19,9 @@ class ServerBench : public testing::Test {
   ~ServerBench() override;
 
   void Start(const Limits& limits = {});
+  // The same with the file that --config would name; it must have a [[listener]].
+  void StartFrom(const std::string& toml);
+  void WriteConfig(const std::string& toml);  // Over the file of StartFrom.
   const HostPort& address() const { return app_->addresses().front(); }
   std::int64_t Total(telemetry::Stat stat) const;
   // Waits until `condition` holds, at most TestClient::kDeadline.
