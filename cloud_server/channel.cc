@@ -15,6 +15,8 @@ struct Batch::Record {
   std::uint32_t property_bytes;
   std::uint16_t topic_offset;
   std::uint16_t topic_bytes;
+  std::uint16_t client_bytes;  // Of a share's turn: before everything else.
+  std::uint16_t share_bytes;
   std::uint8_t qos;
   bool retain;
   bool is_v5;      // Of a burst.
@@ -39,6 +41,8 @@ void Batch::Add(Publication* publication) {
   record.qos = static_cast<std::uint8_t>(packet.qos);
   record.retain = packet.retain;
   record.expires_ns = publication->expires_ns;
+  record.client_bytes = static_cast<std::uint16_t>(publication->to_client.size());
+  record.share_bytes = static_cast<std::uint16_t>(publication->share.size());
   if (publication->shared || packet.payload.size() >= kShareBytes) {
     const std::size_t index = shared_.size();
     shared_.push_back(publication->Shared());
@@ -46,6 +50,8 @@ void Batch::Add(Publication* publication) {
     record.is_shared = true;
     record.bytes = sizeof index;
     Append(&record, sizeof record);
+    Append(publication->to_client.data(), publication->to_client.size());
+    Append(publication->share.data(), publication->share.size());
     Append(&index, sizeof index);
     return;
   }
@@ -55,6 +61,8 @@ void Batch::Add(Publication* publication) {
   record.bytes =
       static_cast<std::uint32_t>(packet.topic.size() + properties.size() + packet.payload.size());
   Append(&record, sizeof record);
+  Append(publication->to_client.data(), publication->to_client.size());
+  Append(publication->share.data(), publication->share.size());
   Append(packet.topic.data(), packet.topic.size());
   Append(properties.data(), properties.size());
   Append(packet.payload.data(), packet.payload.size());
@@ -70,6 +78,9 @@ std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst
   Record record;
   std::memcpy(&record, bytes_.data() + at, sizeof record);
   at += sizeof record;
+  publication->to_client = {bytes_.data() + at, record.client_bytes};
+  publication->share = {bytes_.data() + at + record.client_bytes, record.share_bytes};
+  at += std::size_t{record.client_bytes} + record.share_bytes;
   const std::string_view body(bytes_.data() + at, record.bytes);
   mqtt::Publish& packet = publication->packet;
   if (record.packets > 0) {

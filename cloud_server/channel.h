@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud_server/message.h"
+#include "mqtt/decode.h"
 
 namespace atalaya::cloud_server {
 
@@ -17,7 +18,10 @@ struct Publication {
   mqtt::Publish packet;
   const void* from = nullptr;   // The publisher's session, for subscriptions with no_local.
   std::int64_t expires_ns = 0;  // Of the steady clock; 0: never.
-  MessagePtr shared;            // Made by the first that needs the publish to stay.
+  // Where set, it goes to this client alone, as its turn of this share ("$share/NAME/FILTER").
+  std::string_view to_client;
+  std::string_view share;
+  MessagePtr shared;  // Made by the first that needs the publish to stay.
 
   const MessagePtr& Shared() {
     if (!shared) shared = Message::Copy(packet, expires_ns);
@@ -35,6 +39,21 @@ struct Burst {
   std::uint64_t payload_bytes = 0;
   const void* from = nullptr;  // As in Publication.
   bool is_v5 = false;          // Each packet has an empty property block behind its topic.
+
+  // Calls visit(Publication&) for each packet, in order.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    const std::size_t head = 2 + topic.size() + (is_v5 ? 1 : 0);
+    for (std::string_view rest = wire; !rest.empty();) {
+      const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(rest, mqtt::kMaxPacketBytes);
+      Publication publication;
+      publication.packet.topic = topic;
+      publication.packet.payload = frame->body.substr(head);
+      publication.from = from;
+      visit(publication);
+      rest.remove_prefix(frame->size);
+    }
+  }
 };
 
 // Publishes on their way from one loop to another, gathered during a turn. Small ones are copied,

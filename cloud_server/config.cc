@@ -21,6 +21,15 @@ std::uint64_t Count(ConfigTable* table, std::string_view key, std::uint64_t defa
   return static_cast<std::uint64_t>(value);
 }
 
+OverflowPolicy ReadOverflow(ConfigTable* table) {
+  const std::string name = table->String("overflow", "drop-oldest");
+  if (name == "drop-oldest") return OverflowPolicy::kDropOldest;
+  if (name == "drop-newest") return OverflowPolicy::kDropNewest;
+  if (name == "disconnect") return OverflowPolicy::kDisconnect;
+  table->Fault("overflow", "must be \"drop-oldest\", \"drop-newest\" or \"disconnect\"");
+  return OverflowPolicy::kDropOldest;
+}
+
 Limits ReadLimits(ConfigTable table) {
   Limits limits;
   limits.max_connections = Count(&table, "max_connections", limits.max_connections);
@@ -32,6 +41,7 @@ Limits ReadLimits(ConfigTable table) {
   limits.session_queue_packets =
       Count(&table, "session_queue_packets", limits.session_queue_packets);
   limits.session_queue_bytes = table.Size("session_queue_bytes", limits.session_queue_bytes);
+  limits.overflow = ReadOverflow(&table);
   limits.in_flight = Count(&table, "in_flight", limits.in_flight, 1, kMaxInFlight);
   limits.connection_output_bytes =
       table.Size("connection_output_bytes", limits.connection_output_bytes);

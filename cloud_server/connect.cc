@@ -77,7 +77,7 @@ void Connection::HandleConnect(const mqtt::Frame& frame) {
   if (version_ == mqtt::Version::k5) {
     ReadTerms(*packet);
     if (packet->properties.Text(Property::kAuthMethod)) {
-      return Refuse(Reason::kBadAuthenticationMethod, Stat::kRefusedNotAuthorized);
+      return Refuse(Reason::kBadAuthenticationMethod, Stat::kRefusedAuthMethod);
     }
   }
   Accept(*packet);

@@ -102,6 +102,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
                                 bool is_invented);
   bool SendConnack(bool present, mqtt::Reason reason, mqtt::Properties properties);
   void HandlePublish(const mqtt::Frame& frame);
+  void RefusePublish(const mqtt::Publish& packet);
   bool ResolveAlias(std::optional<std::uint32_t> alias, mqtt::Publish* packet);
   bool WithinReceiveMaximum(const mqtt::Publish& packet);
   void HandleAck(const mqtt::Frame& frame);
@@ -132,6 +133,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
     Tail(type);
     return true;
   }
+  void DropForSlowness(std::int64_t packets);
   void SendAck(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason);
   template <typename Body>
   bool WritePublish(mqtt::Publish packet, std::int64_t expires_ns,

@@ -1,7 +1,5 @@
 // How a connection writes publishes to its client.
 
-#include <cmath>
-
 #include "cloud_server/connection.h"
 #include "cloud_server/loop.h"
 #include "cloud_server/message_properties.h"
@@ -14,10 +12,7 @@ using telemetry::Stat;
 
 void Connection::SendAtMostOnce(Publication* publication, bool retain,
                                 const std::vector<std::uint32_t>& subscription_ids) {
-  if (!HasRoom()) {
-    loop_->stats().Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer);
-    return;
-  }
+  if (!HasRoom()) return DropForSlowness(1);
   mqtt::Publish packet = publication->packet;
   packet.packet_id = 0;
   packet.qos = mqtt::Qos::k0;
@@ -27,6 +22,14 @@ void Connection::SendAtMostOnce(Publication* publication, bool retain,
   const auto body = [&] { return is_shared ? publication->Shared() : MessagePtr(); };
   if (!WritePublish(packet, publication->expires_ns, subscription_ids, body)) return;
   loop_->stats().Add(Stat::kPublishesDeliveredQos0);
+}
+
+// QoS 0 publishes that came while the client takes nothing.
+void Connection::DropForSlowness(std::int64_t packets) {
+  loop_->stats().Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer, packets);
+  if (loop_->limits().overflow == OverflowPolicy::kDisconnect) {
+    CloseSaying(Stat::kClosedSlowConsumer, mqtt::Reason::kQuotaExceeded, "the output is full");
+  }
 }
 
 bool Connection::SendDelivery(const Delivery& delivery) {
@@ -94,10 +97,7 @@ void Connection::SendBurst(const Burst& burst, const std::vector<std::uint32_t>&
     return SendBurstOneByOne(burst, subscription_ids);
   }
   telemetry::StatsLoop& stats = loop_->stats();
-  if (!HasRoom()) {
-    stats.Add(closing_ ? Stat::kDroppedConnectionLost : Stat::kDroppedSlowConsumer, burst.packets);
-    return;
-  }
+  if (!HasRoom()) return DropForSlowness(burst.packets);
   stats.Add(Stat::kSentPublish, burst.packets);
   stats.Add(Stat::kPublishesDeliveredQos0, burst.packets);
   stats.Add(Stat::kPublishDeliveredBytes, static_cast<std::int64_t>(burst.payload_bytes));
@@ -108,15 +108,8 @@ void Connection::SendBurst(const Burst& burst, const std::vector<std::uint32_t>&
 // Where the client does not take the burst's own bytes.
 void Connection::SendBurstOneByOne(const Burst& burst,
                                    const std::vector<std::uint32_t>& subscription_ids) {
-  const std::size_t head = 2 + burst.topic.size() + (burst.is_v5 ? 1 : 0);
-  for (std::string_view rest = burst.wire; !rest.empty();) {
-    const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(rest, mqtt::kMaxPacketBytes);
-    Publication publication;
-    publication.packet.topic = burst.topic;
-    publication.packet.payload = frame->body.substr(head);
-    SendAtMostOnce(&publication, false, subscription_ids);
-    rest.remove_prefix(frame->size);
-  }
+  burst.ForEach(
+      [&](Publication& publication) { SendAtMostOnce(&publication, false, subscription_ids); });
 }
 
 }  // namespace atalaya::cloud_server

@@ -11,6 +11,13 @@ inline constexpr std::uint32_t kLongestKeepAliveS = 65'535;
 inline constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;  // As session expiry, in seconds.
 inline constexpr std::uint16_t kNoReceiveMaximum = 65'535;  // What its absence means.
 
+// What happens where a session's queue, or the output of its connection, is full.
+enum class OverflowPolicy : std::uint8_t {
+  kDropOldest,  // Of those that wait.
+  kDropNewest,
+  kDisconnect,  // The client, and what does not fit is dropped.
+};
+
 // Every bound that an operator may move; `[limits]` of the configuration, reloadable on SIGHUP.
 // What happens at each bound, and the counter that says so, is in docs/reference/cloud_server.md.
 struct Limits {
@@ -18,6 +25,7 @@ struct Limits {
   std::uint64_t max_packet_bytes = mqtt::kMaxPacketBytes;  // Fixed header included.
   std::uint64_t session_queue_packets = 100'000;           // Waiting in one session.
   std::uint64_t session_queue_bytes = 16u << 20;           // The same, in topic and payload bytes.
+  OverflowPolicy overflow = OverflowPolicy::kDropOldest;
   std::uint64_t in_flight = 1000;                     // Unacknowledged to one session; 1 to 65,534.
   std::uint64_t connection_output_bytes = 8u << 20;   // Encoded and not yet taken by the kernel.
   std::uint64_t max_session_subscriptions = 100'000;  // Of one session.

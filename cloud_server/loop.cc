@@ -131,6 +131,11 @@ void Loop::OnTick() {
   session_wheel_.Advance(TickOf(events_->turn_start_ns()), [this](TimerWheel::Entry* entry) {
     OnSessionDue(static_cast<Session*>(entry));
   });
+  if (index_ == 0) {
+    const RetainedChange expired = hub_->retained.Expire(now_ns());
+    stats_->Add(Stat::kRetainedMessages, expired.messages);
+    stats_->Add(Stat::kRetainedBytes, expired.bytes);
+  }
   for (const auto& acceptor : acceptors_) {
     if (!stop_reading_) acceptor->Retry();
   }

@@ -152,7 +152,16 @@ class Loop : public IoHandler {
   void DeliverLocally(const Route& route, Publication* publication);
   void DeliverLocally(const Route& route, const Burst& burst);
   void Deliver(Session* session, mqtt::Qos qos, bool retain,
-               const std::vector<std::uint32_t>& subscription_ids, Publication* publication);
+               const std::vector<std::uint32_t>& subscription_ids, Publication* publication,
+               const std::string* share = nullptr);
+  void DeliverToShares(const Route& route, Publication* publication);
+  void DeliverToMember(const ShareSubscriber& to, const std::string& share,
+                       Publication* publication);
+  void DeliverTurn(Publication* publication);
+  bool PassOn(const Delivery& delivery, const Session* from, bool only_to_connected);
+  void RedistributeAway(Session* session);
+  void RedistributeGone(Session* session, std::vector<Delivery> deliveries);
+  void SendTo(std::uint16_t loop, Publication* publication);
   void DrainInboxes();
   void SendBatch(std::size_t to);
   void SendBatches();

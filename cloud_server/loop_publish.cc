@@ -26,22 +26,25 @@ bool Loop::Publish(Publication* publication) {
     if (change.refused) stats_->Add(Stat::kDroppedRetainedLimit);
   }
   const Route& route = routes_.Find(publication->packet.topic);
-  if (route.local.empty() && route.remote.empty()) {
+  if (route.empty()) {
     stats_->Add(Stat::kPublishesUnrouted);
     return false;
   }
-  for (const std::uint16_t to : route.remote) {
-    Batch& batch = *outbound_[to].filling;
-    batch.Add(publication);
-    if (batch.bytes() >= kBatchBytes) SendBatch(to);
-  }
+  for (const std::uint16_t to : route.remote) SendTo(to, publication);
   DeliverLocally(route, publication);
+  if (!route.shares.empty()) DeliverToShares(route, publication);
   return true;
+}
+
+void Loop::SendTo(std::uint16_t loop, Publication* publication) {
+  Batch& batch = *outbound_[loop].filling;
+  batch.Add(publication);
+  if (batch.bytes() >= kBatchBytes) SendBatch(loop);
 }
 
 void Loop::Publish(const Burst& burst) {
   const Route& route = routes_.Find(burst.topic);
-  if (route.local.empty() && route.remote.empty()) {
+  if (route.empty()) {
     stats_->Add(Stat::kPublishesUnrouted, burst.packets);
     return;
   }
@@ -51,6 +54,8 @@ void Loop::Publish(const Burst& burst) {
     if (batch.bytes() >= kBatchBytes) SendBatch(to);
   }
   DeliverLocally(route, burst);
+  if (route.shares.empty()) return;
+  burst.ForEach([&](Publication& publication) { DeliverToShares(route, &publication); });
 }
 
 void Loop::DeliverLocally(const Route& route, const Burst& burst) {
@@ -72,7 +77,8 @@ void Loop::DeliverLocally(const Route& route, Publication* publication) {
 }
 
 void Loop::Deliver(Session* session, mqtt::Qos qos, bool retain,
-                   const std::vector<std::uint32_t>& subscription_ids, Publication* publication) {
+                   const std::vector<std::uint32_t>& subscription_ids, Publication* publication,
+                   const std::string* share) {
   if (qos == mqtt::Qos::k0) {
     if (session->connection != nullptr) {
       session->connection->SendAtMostOnce(publication, retain, subscription_ids);
@@ -84,8 +90,13 @@ void Loop::Deliver(Session* session, mqtt::Qos qos, bool retain,
   delivery.subscription_ids = subscription_ids;
   delivery.qos = qos;
   delivery.retain = retain;
-  session->Queue(std::move(delivery), limits_);
+  delivery.share = share;
+  const bool is_bearable = session->Queue(std::move(delivery), limits_);
   Pump(session);
+  if (!is_bearable && session->connection != nullptr) {
+    session->connection->CloseSaying(Stat::kClosedSlowConsumer, mqtt::Reason::kQuotaExceeded,
+                                     "the session's queue is full");
+  }
 }
 
 void Loop::Pump(Session* session) {
@@ -162,6 +173,7 @@ struct Loop::Arrival {
     loop->DeliverLocally(loop->routes_.Find(burst.topic), burst);
   }
   void operator()(Publication& publication) const {
+    if (!publication.share.empty()) return loop->DeliverTurn(&publication);
     loop->DeliverLocally(loop->routes_.Find(publication.packet.topic), &publication);
   }
 };

@@ -57,6 +57,7 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
   Session* const session = found->second.get();
   session_wheel_.Cancel(session);
   session->connection = connection;
+  if (session->member != nullptr) session->member->is_connected = true;
   session->expiry_s = request.expiry_s;
   session->expires_ns = 0;
   session->receive_maximum = request.receive_maximum;
@@ -70,6 +71,7 @@ void Loop::Detach(Connection* connection) {
   Session* const session = std::exchange(connection->session, nullptr);
   if (session == nullptr) return;
   session->connection = nullptr;
+  if (session->member != nullptr) session->member->is_connected = false;
   stats_->Add(Stat::kSessionsConnected, -1);
   stats_->Add(Stat::kSessionsOffline);
   if (connection->close_reason() == Stat::kClosedServerStopping) session->will = MessagePtr();
@@ -81,6 +83,7 @@ void Loop::Detach(Connection* connection) {
     session->expires_ns = now + session->expiry_s * kNsPerSecond;
   }
   ScheduleSession(session);
+  RedistributeAway(session);
 }
 
 void Loop::ScheduleSession(Session* session) {
@@ -123,9 +126,10 @@ void Loop::EndSession(Session* session, Stat reason) {
   session_wheel_.Cancel(session);
   std::vector<SubscriptionEdit> edits;
   for (const auto& [filter, subscriber] : session->subscriptions) {
-    edits.push_back({filter, subscriber, true});
+    edits.push_back({filter, subscriber, true, nullptr});
   }
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
+  if (session->member != nullptr) RedistributeGone(session, session->TakeShared(nullptr));
   stats_->Add(Stat::kSubscriptions, -static_cast<std::int64_t>(edits.size()));
   stats_->Add(Stat::kSessionsOffline, -1);
   stats_->Add(reason);
@@ -140,8 +144,10 @@ mqtt::Reason Loop::WhyRefused(const Session& session, const mqtt::Subscription& 
   if (is_new && session.subscriptions.size() >= limits_.max_session_subscriptions) {
     return mqtt::Reason::kQuotaExceeded;
   }
-  if (CountLevels(wanted.filter) > kMaxTopicLevels) return mqtt::Reason::kTopicFilterInvalid;
-  if (mqtt::ParseShared(wanted.filter).is_shared) return mqtt::Reason::kSharedNotSupported;
+  const mqtt::SharedFilter shared = mqtt::ParseShared(wanted.filter);
+  if (CountLevels(wanted.filter) > kMaxTopicLevels || (shared.is_shared && !shared.is_valid)) {
+    return mqtt::Reason::kTopicFilterInvalid;
+  }
   return mqtt::Reason::kSuccess;
 }
 
@@ -153,7 +159,11 @@ std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subs
     SubscribeOutcome& outcome = outcomes.emplace_back();
     outcome.is_new = session->subscriptions.find(wanted.filter) == session->subscriptions.end();
     outcome.reason = WhyRefused(*session, wanted, outcome.is_new);
-    if (outcome.reason != mqtt::Reason::kSuccess) continue;
+    if (outcome.reason != mqtt::Reason::kSuccess) {
+      stats_->Add(outcome.reason == mqtt::Reason::kQuotaExceeded ? Stat::kSubscribeRefusedQuota
+                                                                 : Stat::kSubscribeRefusedFilter);
+      continue;
+    }
     outcome.granted = wanted.qos;
     Subscriber subscriber;
     subscriber.session = session;
@@ -164,7 +174,11 @@ std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subs
     subscriber.subscription_id = id;
     session->subscriptions.insert_or_assign(std::string(wanted.filter), subscriber);
     if (outcome.is_new) stats_->Add(Stat::kSubscriptions);
-    edits.push_back({std::string(wanted.filter), subscriber, false});
+    if (mqtt::ParseShared(wanted.filter).is_shared && session->member == nullptr) {
+      session->member = std::make_shared<ShareMember>(session->client_id(), index_);
+      session->member->is_connected = true;
+    }
+    edits.push_back({std::string(wanted.filter), subscriber, false, session->member});
   }
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
   return outcomes;
@@ -173,15 +187,19 @@ std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subs
 std::vector<bool> Loop::Unsubscribe(Session* session, const mqtt::Unsubscribe& packet) {
   std::vector<bool> existed;
   std::vector<SubscriptionEdit> edits;
+  std::vector<Delivery> unsent;  // Of shares that it leaves; they point to the names in `left`.
+  std::vector<decltype(session->subscriptions)::node_type> left;
   for (const std::string_view filter : packet.filters) {
     const auto found = session->subscriptions.find(filter);
     existed.push_back(found != session->subscriptions.end());
     if (!existed.back()) continue;
-    edits.push_back({found->first, found->second, true});
-    session->subscriptions.erase(found);
+    edits.push_back({found->first, found->second, true, nullptr});
+    for (Delivery& delivery : session->TakeShared(&found->first)) unsent.push_back(delivery);
+    left.push_back(session->subscriptions.extract(found));
   }
   stats_->Add(Stat::kSubscriptions, -static_cast<std::int64_t>(edits.size()));
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
+  RedistributeGone(session, std::move(unsent));
   return existed;
 }
 

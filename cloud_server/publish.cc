@@ -10,6 +10,13 @@ namespace atalaya::cloud_server {
 using mqtt::PacketType;
 using telemetry::Stat;
 
+namespace {
+
+// Topics that the server alone publishes to.
+bool IsServersOwn(std::string_view topic) { return topic.starts_with("$SYS/") || topic == "$SYS"; }
+
+}  // namespace
+
 // Takes `first`, and the packets of the same kind and topic behind it, as one burst. 0 where
 // `first` is no plain publish at QoS 0, or a broken one: then it is handled as any other packet.
 std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& first) {
@@ -27,6 +34,7 @@ std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& fir
   burst.topic = before_payload.substr(2, head - (is_v5 ? 3 : 2));
   burst.is_v5 = is_v5;
   burst.from = session;
+  if (burst.topic.starts_with('$')) return 0;
   // A topic that was routed before has been found valid before.
   if (!loop_->KnowsTopic(burst.topic) &&
       !(mqtt::IsValidTopicName(burst.topic) && mqtt::IsValidUtf8(burst.topic))) {
@@ -69,6 +77,7 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
     if (own.expiry_s) publication.expires_ns = loop_->now_ns() + *own.expiry_s * kNsPerSecond;
   }
   publication.packet = *packet;
+  if (IsServersOwn(packet->topic)) return RefusePublish(*packet);
   const bool is_new = packet->qos != mqtt::Qos::k2 || session->BeginIncoming(packet->packet_id);
   const bool matched = !is_new || loop_->Publish(&publication);
   const mqtt::Reason reason =
@@ -78,6 +87,18 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
     if (is_new && terms_ != nullptr) ++terms_->unacked;
     SendAck(PacketType::kPubrec, packet->packet_id, reason);
   }
+}
+
+// What the client may not publish is acknowledged, as nothing else would stop it from sending it
+// again; only 5.0 is told the reason (3.1.1, 3.3.5).
+void Connection::RefusePublish(const mqtt::Publish& packet) {
+  loop_->stats().Add(Stat::kPublishRefusedNotAuthorized);
+  const mqtt::Reason reason = mqtt::Reason::kNotAuthorized;
+  if (packet.qos == mqtt::Qos::k1) SendAck(PacketType::kPuback, packet.packet_id, reason);
+  if (packet.qos != mqtt::Qos::k2) return;
+  // Before 5.0 the exchange goes on; in 5.0 an error ends it (4.3.3).
+  if (terms_ == nullptr) session->BeginIncoming(packet.packet_id);
+  SendAck(PacketType::kPubrec, packet.packet_id, reason);
 }
 
 // Puts in the topic that an alias stands for. False where the alias is wrong: the connection is

@@ -24,9 +24,31 @@ RetainedChange RetainedStore::Set(const MessagePtr& message, const RetainedLimit
     refused.refused = true;
     return refused;
   }
+  if (old != nullptr && (*old)->expires_ns() != 0) {
+    expiring_.erase({(*old)->expires_ns(), std::string(message->topic())});
+  }
+  if (!clears && message->expires_ns() != 0) {
+    expiring_.emplace(message->expires_ns(), message->topic());
+  }
   trie_ = clears ? trie_.Without(message->topic()) : trie_.With(message->topic(), message);
   messages_ = after(messages_, change.messages);
   bytes_ = after(bytes_, change.bytes);
+  return change;
+}
+
+RetainedChange RetainedStore::Expire(std::int64_t now_ns) {
+  RetainedChange change;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < kExpiredAtOnce && !expiring_.empty(); ++i) {
+    const auto& [expires_ns, topic] = *expiring_.begin();
+    if (expires_ns >= now_ns) break;
+    --change.messages;
+    change.bytes -= static_cast<std::int64_t>((*trie_.Find(topic))->bytes());
+    trie_ = trie_.Without(topic);
+    expiring_.erase(expiring_.begin());
+  }
+  messages_ += static_cast<std::uint64_t>(change.messages);
+  bytes_ += static_cast<std::uint64_t>(change.bytes);
   return change;
 }
 

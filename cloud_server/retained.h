@@ -3,6 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "cloud_server/level_trie.h"
 #include "cloud_server/message.h"
@@ -29,11 +32,16 @@ class RetainedStore {
   // and what was kept for the topic stays.
   RetainedChange Set(const MessagePtr& message, const RetainedLimits& limits);
 
+  // Clears at most `kExpiredAtOnce` of the messages that have expired by `now_ns`.
+  static constexpr std::size_t kExpiredAtOnce = 1000;
+  RetainedChange Expire(std::int64_t now_ns);
+
   LevelTrie<MessagePtr> Snapshot() const;
 
  private:
   mutable std::mutex mutex_;
   LevelTrie<MessagePtr> trie_;
+  std::set<std::pair<std::int64_t, std::string>> expiring_;  // When, and the topic.
   std::uint64_t messages_ = 0;
   std::uint64_t bytes_ = 0;
 };

@@ -57,6 +57,10 @@ bool RouteCache::IsSpoiled(const Route& route) const {
 void RouteCache::Compute(Route* route) const {
   route->local.clear();
   route->remote.clear();
+  route->shares.clear();
+  view_.shares.MatchTopic(route->topic, [&](const ShareList& list) {
+    for (const Share& share : *list) route->shares.push_back({share});
+  });
   std::unordered_map<const Session*, std::size_t> seen;
   view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
     for (const Subscriber& subscriber : *list) {

@@ -22,12 +22,21 @@ struct Target {
   std::vector<std::uint32_t> subscription_ids;
 };
 
+// A share that has a matching filter, and whose turn it is.
+struct ShareRoute {
+  Share share;
+  mutable std::size_t turn = 0;
+};
+
 // Where the publishes of one topic go, as seen from one loop.
 struct Route {
   std::string topic;
   std::uint64_t version = 0;  // Of the subscriptions it was last checked against.
   std::vector<Target> local;
   std::vector<std::uint16_t> remote;  // Other loops that have a subscriber.
+  std::vector<ShareRoute> shares;     // Of members in any loop.
+
+  bool empty() const { return local.empty() && remote.empty() && shares.empty(); }
 };
 
 // The topics of a loop's late publishes and where they go. An edit of the subscriptions spoils only

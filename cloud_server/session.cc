@@ -28,24 +28,57 @@ Session::~Session() {
   stats_->Add(Stat::kInflightIn, -static_cast<std::int64_t>(incoming_.size()));
 }
 
-void Session::Queue(Delivery delivery, const Limits& limits) {
+bool Session::HasRoomFor(std::size_t bytes, const Limits& limits) const {
+  return queue_.size() < limits.session_queue_packets &&
+         (queue_.empty() || queue_bytes_ + bytes <= limits.session_queue_bytes);
+}
+
+// `packets` is 1 or -1.
+void Session::CountQueued(std::int64_t packets, std::size_t bytes) {
+  const std::int64_t change = packets * static_cast<std::int64_t>(bytes);
+  queue_bytes_ += static_cast<std::size_t>(change);
+  stats_->Add(Stat::kQueuePackets, packets);
+  stats_->Add(Stat::kQueueBytes, change);
+}
+
+bool Session::Queue(Delivery delivery, const Limits& limits) {
   const std::size_t bytes = delivery.message->bytes();
-  queue_.PushBack(std::move(delivery));
-  queue_bytes_ += bytes;
-  stats_->Add(Stat::kQueuePackets);
-  stats_->Add(Stat::kQueueBytes, static_cast<std::int64_t>(bytes));
-  while (queue_.size() > limits.session_queue_packets ||
-         (queue_bytes_ > limits.session_queue_bytes && queue_.size() > 1)) {
-    DropOldest(Stat::kDroppedQueueFull);
+  while (!HasRoomFor(bytes, limits)) {
+    switch (limits.overflow) {
+      case OverflowPolicy::kDropOldest:
+        DropOldest(Stat::kDroppedQueueFull);
+        break;
+      case OverflowPolicy::kDropNewest:
+        stats_->Add(Stat::kDroppedQueueFullNewest);
+        return true;
+      case OverflowPolicy::kDisconnect:
+        stats_->Add(Stat::kDroppedQueueFullDisconnect);
+        return false;
+    }
   }
+  queue_.PushBack(std::move(delivery));
+  CountQueued(1, bytes);
+  return true;
 }
 
 void Session::DropOldest(Stat counter) {
-  const std::size_t bytes = queue_.PopFront().message->bytes();
-  queue_bytes_ -= bytes;
-  stats_->Add(Stat::kQueuePackets, -1);
-  stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(bytes));
+  CountQueued(-1, queue_.PopFront().message->bytes());
   stats_->Add(counter);
+}
+
+std::vector<Delivery> Session::TakeShared(const std::string* share) {
+  std::vector<Delivery> taken;
+  for (std::size_t left = queue_.size(); left > 0; --left) {
+    Delivery delivery = queue_.PopFront();
+    const bool is_wanted = share == nullptr ? delivery.share != nullptr : delivery.share == share;
+    if (!is_wanted) {
+      queue_.PushBack(std::move(delivery));
+      continue;
+    }
+    CountQueued(-1, delivery.message->bytes());
+    taken.push_back(std::move(delivery));
+  }
+  return taken;
 }
 
 std::optional<Delivery> Session::TakeNext(const Limits& limits, std::int64_t now_ns) {
@@ -58,10 +91,7 @@ std::optional<Delivery> Session::TakeNext(const Limits& limits, std::int64_t now
   }
   if (in_flight_.size() >= kPacketIds - 1) return std::nullopt;  // Ids run out behind the oldest.
   Delivery delivery = queue_.PopFront();
-  const std::size_t bytes = delivery.message->bytes();
-  queue_bytes_ -= bytes;
-  stats_->Add(Stat::kQueuePackets, -1);
-  stats_->Add(Stat::kQueueBytes, -static_cast<std::int64_t>(bytes));
+  CountQueued(-1, delivery.message->bytes());
   delivery.packet_id = next_packet_id_;
   next_packet_id_ = IdAfter(next_packet_id_, 1);
   in_flight_.PushBack({delivery, State::kSent});

@@ -27,6 +27,8 @@ struct Delivery {
   bool retain = false;
   bool dup = false;
   bool is_pubrel = false;  // Only `packet_id` counts.
+  // The key in Session::subscriptions of the share whose turn it came by; nullptr: by none.
+  const std::string* share = nullptr;
 };
 
 // What one client is owed, whether it is connected or not: its subscriptions, what waits, and what
@@ -55,10 +57,15 @@ class Session : public TimerWheel::Entry {
   std::uint16_t receive_maximum = kNoReceiveMaximum;  // What the client takes in flight.
 
   std::map<std::string, Subscriber, std::less<>> subscriptions;  // By filter.
+  std::shared_ptr<ShareMember> member;  // Set where one of them is, or was, shared.
 
-  // Queues a QoS 1 or 2 message behind the others. Where `limits` leave no room, the oldest waiting
-  // ones are dropped and counted (queue_full).
-  void Queue(Delivery delivery, const Limits& limits);
+  // Queues a QoS 1 or 2 message behind the others. Where `limits` leave no room, their policy drops
+  // the oldest waiting ones or this one, counted; false where it wants the client disconnected too.
+  bool Queue(Delivery delivery, const Limits& limits);
+
+  // Takes out of what waits, and was not sent yet, all that came by `share`, or by any where it is
+  // nullptr.
+  std::vector<Delivery> TakeShared(const std::string* share);
 
   // Takes the next message that may be sent, and notes it as in flight; those that have expired by
   // `now_ns` are dropped and counted. Empty where nothing waits, or `limits.in_flight` or
@@ -99,6 +106,8 @@ class Session : public TimerWheel::Entry {
   InFlight* Find(std::uint16_t packet_id);
   AckOutcome Finish(InFlight* entry);
   void DropOldest(telemetry::Stat counter);
+  bool HasRoomFor(std::size_t bytes, const Limits& limits) const;
+  void CountQueued(std::int64_t packets, std::size_t bytes);
 
   std::string client_id_;
   telemetry::StatsLoop* stats_;

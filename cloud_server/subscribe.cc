@@ -41,6 +41,7 @@ void Connection::HandleSubscribe(const mqtt::Frame& frame) {
     const bool asks =
         wanted.retain_handling == 0 || (wanted.retain_handling == 1 && outcomes[i].is_new);
     if (outcomes[i].reason != mqtt::Reason::kSuccess || !asks) continue;
+    if (mqtt::ParseShared(wanted.filter).is_shared) continue;  // None for these (4.8.2).
     loop_->SendRetained(session, wanted, id);
   }
 }

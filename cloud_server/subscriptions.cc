@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mqtt/topic.h"
+
 namespace atalaya::cloud_server {
 namespace {
 
@@ -10,9 +12,13 @@ constexpr std::size_t kEditsPerSnapshot = 64;
 
 }  // namespace
 
-SubscriptionTrie SubscriptionIndex::Applied(const SubscriptionTrie& trie,
-                                            const SubscriptionEdit& edit) const {
-  const SubscriberList* found = trie.Find(edit.filter);
+void SubscriptionIndex::ApplyOne(const SubscriptionEdit& edit) {
+  const mqtt::SharedFilter shared = mqtt::ParseShared(edit.filter);
+  changes_.push_back(
+      std::make_shared<const std::string>(shared.is_shared ? shared.filter : edit.filter));
+  if (changes_.size() > kRememberedEdits) changes_.pop_front();
+  if (shared.is_shared) return ApplyShared(edit, shared.filter);
+  const SubscriberList* found = trie_.Find(edit.filter);
   auto changed = std::make_shared<std::vector<Subscriber>>();
   if (found != nullptr) {
     changed->reserve((*found)->size() + 1);
@@ -20,8 +26,23 @@ SubscriptionTrie SubscriptionIndex::Applied(const SubscriptionTrie& trie,
                  [&](const Subscriber& s) { return s.session != edit.subscriber.session; });
   }
   if (!edit.remove) changed->push_back(edit.subscriber);
-  if (changed->empty()) return trie.Without(edit.filter);
-  return trie.With(edit.filter, std::move(changed));
+  trie_ =
+      changed->empty() ? trie_.Without(edit.filter) : trie_.With(edit.filter, std::move(changed));
+}
+
+void SubscriptionIndex::ApplyShared(const SubscriptionEdit& edit, std::string_view filter) {
+  const ShareList* found = shares_.Find(filter);
+  auto changed = std::make_shared<std::vector<Share>>();
+  if (found != nullptr) *changed = **found;
+  auto share = std::find_if(changed->begin(), changed->end(),
+                            [&](const Share& each) { return each.filter == edit.filter; });
+  if (share == changed->end()) share = changed->insert(share, Share{edit.filter, {}});
+  std::erase_if(share->members, [&](const ShareSubscriber& each) {
+    return each.subscriber.session == edit.subscriber.session;
+  });
+  if (!edit.remove) share->members.push_back({edit.subscriber, edit.member});
+  if (share->members.empty()) changed->erase(share);
+  shares_ = changed->empty() ? shares_.Without(filter) : shares_.With(filter, std::move(changed));
 }
 
 void SubscriptionIndex::Apply(std::span<const SubscriptionEdit> edits) {
@@ -30,11 +51,7 @@ void SubscriptionIndex::Apply(std::span<const SubscriptionEdit> edits) {
         edits.first(std::min(edits.size(), kEditsPerSnapshot));
     edits = edits.subspan(some.size());
     const std::lock_guard lock(mutex_);
-    for (const SubscriptionEdit& edit : some) {
-      trie_ = Applied(trie_, edit);
-      changes_.push_back(std::make_shared<const std::string>(edit.filter));
-      if (changes_.size() > kRememberedEdits) changes_.pop_front();
-    }
+    for (const SubscriptionEdit& edit : some) ApplyOne(edit);
     version_.fetch_add(some.size(), std::memory_order_release);
   }
 }
@@ -51,6 +68,7 @@ void SubscriptionIndex::Refresh(View* view) const {
     while (view->changes.size() > kRememberedEdits) view->changes.pop_front();
   }
   view->trie = trie_;
+  view->shares = shares_;
   view->version = version;
 }
 

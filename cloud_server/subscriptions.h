@@ -26,14 +26,39 @@ struct Subscriber {
   std::uint32_t subscription_id = 0;  // 0: none.
 };
 
+// What any loop may know of a session that takes part in shared subscriptions.
+struct ShareMember {
+  ShareMember(std::string id, std::uint16_t of_loop) : client_id(std::move(id)), loop(of_loop) {}
+
+  const std::string client_id;
+  const std::uint16_t loop;
+  std::atomic<bool> is_connected{false};  // Written by the session's own loop.
+};
+
+struct ShareSubscriber {
+  Subscriber subscriber;
+  std::shared_ptr<const ShareMember> member;
+};
+
+// The subscribers that share one filter under one name: each message goes to one of them (5.0,
+// 4.8.2).
+struct Share {
+  std::string filter;  // Whole: "$share/NAME/FILTER".
+  std::vector<ShareSubscriber> members;
+};
+
+using ShareList = std::shared_ptr<const std::vector<Share>>;
+using ShareTrie = LevelTrie<ShareList>;  // By FILTER.
+
 using SubscriberList = std::shared_ptr<const std::vector<Subscriber>>;
 using SubscriptionTrie = LevelTrie<SubscriberList>;
 
 // One change: `subscriber` (its session is what counts) is set at `filter`, or taken from it.
 struct SubscriptionEdit {
-  std::string filter;  // At most kMaxTopicLevels levels.
+  std::string filter;  // At most kMaxTopicLevels levels; a valid one where it is shared.
   Subscriber subscriber;
   bool remove = false;
+  std::shared_ptr<const ShareMember> member;  // Exactly where a shared subscription is set.
 };
 
 // All subscriptions of the server: one writer at a time, and immutable snapshots for everybody
@@ -51,16 +76,20 @@ class SubscriptionIndex {
   struct View {
     std::uint64_t version = 0;
     SubscriptionTrie trie;
-    // The filters of the last edits, the newest (edit number `version`) last; older ones are gone.
+    ShareTrie shares;
+    // The filters, without "$share/NAME/", of the last edits, the newest (edit number `version`)
+    // last; older ones are gone.
     std::deque<std::shared_ptr<const std::string>> changes;
   };
   void Refresh(View* view) const;
 
  private:
-  SubscriptionTrie Applied(const SubscriptionTrie& trie, const SubscriptionEdit& edit) const;
+  void ApplyOne(const SubscriptionEdit& edit);
+  void ApplyShared(const SubscriptionEdit& edit, std::string_view filter);
 
   mutable std::mutex mutex_;
   SubscriptionTrie trie_;
+  ShareTrie shares_;
   std::deque<std::shared_ptr<const std::string>> changes_;
   std::atomic<std::uint64_t> version_{0};
 };

@@ -71,7 +71,11 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   FAMILY(kConfigReloadSuccessful, kGauge, "cloud_server_config_last_reload_successful",          \
          "Whether the last reload of the configuration put it in force.")                        \
   FAMILY(kConfigReloadTime, kGauge, "cloud_server_config_last_reload_success_timestamp_seconds", \
-         "When the configuration in force was read.")
+         "When the configuration in force was read.")                                            \
+  FAMILY(kSubscriptionsRefused, kCounter, "cloud_server_subscriptions_refused_total",            \
+         "Filters of SUBSCRIBE packets that were refused, by reason.")                           \
+  FAMILY(kPublishesRefused, kCounter, "cloud_server_publishes_refused_total",                    \
+         "Publishes of clients that were not taken, by reason.")
 
 // STAT(id, family, label name, label value); a family without labels has one entry with "" for
 // both. A family may go on anywhere below: kStatsByFamily has them together.
@@ -180,7 +184,14 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kClosedUpgrade, kConnectionsClosed, "reason", "http_upgrade")                           \
   STAT(kClosedWebSocket, kConnectionsClosed, "reason", "websocket")                            \
   STAT(kConfigReloadSuccessful, kConfigReloadSuccessful, "", "")                               \
-  STAT(kConfigReloadTime, kConfigReloadTime, "", "")
+  STAT(kConfigReloadTime, kConfigReloadTime, "", "")                                           \
+  STAT(kDroppedQueueFullNewest, kPublishesDropped, "reason", "queue_full_newest")              \
+  STAT(kDroppedQueueFullDisconnect, kPublishesDropped, "reason", "queue_full_disconnect")      \
+  STAT(kRefusedAuthMethod, kConnectionsRefused, "reason", "bad_authentication_method")         \
+  STAT(kSubscribeRefusedQuota, kSubscriptionsRefused, "reason", "quota")                       \
+  STAT(kSubscribeRefusedFilter, kSubscriptionsRefused, "reason", "filter")                     \
+  STAT(kSubscribeRefusedNotAuthorized, kSubscriptionsRefused, "reason", "not_authorized")      \
+  STAT(kPublishRefusedNotAuthorized, kPublishesRefused, "reason", "not_authorized")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };

@@ -17,7 +17,7 @@ SubscriptionEdit Edit(const std::string& filter, int session, int loop = 0,
   subscriber.session = FakeSession(session);
   subscriber.loop = static_cast<std::uint16_t>(loop);
   subscriber.qos = qos;
-  return {filter, subscriber, remove};
+  return {filter, subscriber, remove, nullptr};
 }
 
 void Apply(SubscriptionIndex* index, const SubscriptionEdit& edit) { index->Apply({&edit, 1}); }
