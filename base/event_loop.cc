@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kEventsPerTurn = 256;
 constexpr int kLongestWaitMs = 60'000;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 Status Control(int epoll, int operation, int fd, std::uint32_t events, IoHandler* handler) {
   epoll_event event{};
@@ -90,9 +92,23 @@ void EventLoop::Stop() {
   Post([this] { stopping_ = true; });
 }
 
-int EventLoop::WaitMs() const {
+EventLoop::Borrowed::Borrowed(EventLoop* loop, std::int64_t now_ns)
+    : loop_(loop), lock_(loop->turn_mutex_, std::try_to_lock) {
+  if (lock_ && !loop->running_) lock_.unlock();
+  if (lock_) loop->turn_start_ns_ = std::max(loop->turn_start_ns_, now_ns);
+}
+
+EventLoop::Borrowed::~Borrowed() {
+  if (!lock_) return;
+  const std::vector<Timer>& timers = loop_->timers_;
+  if (!timers.empty() && timers.front().due_ns < loop_->wakes_for_ns_) {
+    eventfd_write(loop_->wake_.get(), 1);  // A timer was set meanwhile, earlier than the others.
+  }
+}
+
+int EventLoop::WaitMs(std::int64_t now_ns) const {
   if (timers_.empty()) return kLongestWaitMs;
-  const std::int64_t wait_ns = timers_.front().due_ns - SystemClock().SteadyNs();
+  const std::int64_t wait_ns = timers_.front().due_ns - now_ns;
   if (wait_ns <= 0) return 0;
   return static_cast<int>(std::min<std::int64_t>((wait_ns + 999'999) / 1'000'000, kLongestWaitMs));
 }
@@ -117,33 +133,44 @@ void EventLoop::RunPosted() {
   for (const std::function<void()>& callback : posted) callback();
 }
 
-void EventLoop::Run() {
-  stopping_ = false;
-  epoll_event events[kEventsPerTurn];
-  while (!stopping_) {
-    const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, WaitMs());
-    turn_start_ns_ = SystemClock().SteadyNs();
-    removed_.clear();
-    bool woken = false;
-    for (int i = 0; i < count; ++i) {
-      auto* handler = static_cast<IoHandler*>(events[i].data.ptr);
-      if (handler == nullptr) {
-        woken = true;
-        continue;
-      }
-      if (!removed_.empty() &&
-          std::find(removed_.begin(), removed_.end(), handler) != removed_.end())
-        continue;
-      handler->OnIo(events[i].events);
+void EventLoop::Turn(const epoll_event* events, int count) {
+  bool woken = false;
+  for (int i = 0; i < count; ++i) {
+    auto* handler = static_cast<IoHandler*>(events[i].data.ptr);
+    if (handler == nullptr) {
+      woken = true;
+      continue;
     }
-    RunDueTimers();
-    if (woken) {
-      eventfd_t ignored = 0;
-      eventfd_read(wake_.get(), &ignored);
-      RunPosted();
-    }
-    if (turn_end_) turn_end_();
+    if (!removed_.empty() && std::find(removed_.begin(), removed_.end(), handler) != removed_.end())
+      continue;
+    handler->OnIo(events[i].events);
   }
+  RunDueTimers();
+  if (woken) {
+    eventfd_t ignored = 0;
+    eventfd_read(wake_.get(), &ignored);
+    RunPosted();
+  }
+  if (turn_end_) turn_end_();
+  removed_.clear();
+}
+
+void EventLoop::Run() {
+  epoll_event events[kEventsPerTurn];
+  std::unique_lock turn(turn_mutex_);
+  stopping_ = false;
+  running_ = true;
+  while (!stopping_) {
+    const std::int64_t now_ns = SystemClock().SteadyNs();
+    const int wait_ms = WaitMs(now_ns);
+    wakes_for_ns_ = timers_.empty() ? kNever : timers_.front().due_ns;
+    turn.unlock();
+    const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, wait_ms);
+    turn.lock();
+    turn_start_ns_ = SystemClock().SteadyNs();
+    Turn(events, count);
+  }
+  running_ = false;
 }
 
 }  // namespace atalaya

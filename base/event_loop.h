@@ -11,6 +11,8 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
+struct epoll_event;
+
 namespace atalaya {
 
 // What an EventLoop tells of a descriptor. The handler must outlive its registration.
@@ -39,8 +41,8 @@ class EventLoop {
   Status Add(int fd, std::uint32_t epoll_events, IoHandler* handler);
   Status Modify(int fd, std::uint32_t epoll_events, IoHandler* handler);
 
-  // Ends the registration; no event of this turn reaches `handler` any more, so it may be destroyed
-  // at once.
+  // Ends the registration; no event of this turn, or of the next where nothing is in one, reaches
+  // `handler` any more, so it may be destroyed at once.
   void Remove(int fd, IoHandler* handler);
 
   // Calls `callback` once after `delay` (0: in the next turn). O(log n).
@@ -54,6 +56,25 @@ class EventLoop {
   // Called at the end of every turn, after all events, timers and posts: the place to flush what a
   // turn has gathered.
   void SetTurnEnd(std::function<void()> callback) { turn_end_ = std::move(callback); }
+
+  // The loop's place while it is between two turns: who holds one may do, on a thread of its own,
+  // what only the loop's thread may; the loop's next turn waits for its end. Empty where the loop
+  // is in a turn or does not run. Any thread may ask, but not one that holds this loop's place or
+  // is its own. Never blocks. Saves waking the loop's thread for a little work.
+  class Borrowed {
+   public:
+    ~Borrowed();
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    explicit operator bool() const { return lock_.owns_lock(); }
+
+   private:
+    friend class EventLoop;
+    Borrowed(EventLoop* loop, std::int64_t now_ns);
+    EventLoop* loop_;
+    std::unique_lock<std::mutex> lock_;
+  };
+  Borrowed TryBorrow(std::int64_t now_ns) { return Borrowed(this, now_ns); }  // Steady clock.
 
   void Run();   // Returns after Stop.
   void Stop();  // Async-signal-unsafe; use a StopSignal.
@@ -73,7 +94,8 @@ class EventLoop {
   };
 
   EventLoop(UniqueFd epoll, UniqueFd wake);
-  int WaitMs() const;
+  int WaitMs(std::int64_t now_ns) const;
+  void Turn(const epoll_event* events, int count);
   void RunDueTimers();
   void RunPosted();
 
@@ -83,9 +105,12 @@ class EventLoop {
   std::vector<Timer> timers_;  // A heap by Later.
   std::unordered_set<TimerId> live_timers_;
   TimerId next_timer_ = 1;
-  std::vector<IoHandler*> removed_;  // In this turn.
+  std::vector<IoHandler*> removed_;  // Since the last turn ended.
   std::function<void()> turn_end_;
   bool stopping_ = false;
+  std::mutex turn_mutex_;  // Held in a turn, and by who borrows; guards all but what is posted.
+  bool running_ = false;
+  std::int64_t wakes_for_ns_ = 0;  // The first timer when the loop went to sleep.
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
 };

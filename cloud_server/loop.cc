@@ -190,14 +190,22 @@ std::unique_ptr<Connection> Loop::TakeOut(Connection* connection) {
 }
 
 void Loop::HandOff(Connection* connection, std::uint16_t to) {
-  // A function that is posted must be copyable, hence the shared box.
-  auto box = std::make_shared<std::unique_ptr<Connection>>(TakeOut(connection));
+  std::unique_ptr<Connection> owned = TakeOut(connection);
   stats_->Add(Stat::kConnections, -1);
   Loop* const target = hub_->loops[to].get();
-  target->events_->Post([target, box] {
-    target->stats_->Add(Stat::kConnections);
-    target->Adopt(std::move(*box));
-  });
+  if (const EventLoop::Borrowed borrowed = target->events_->TryBorrow(now_ns())) {
+    target->TakeIn(std::move(owned));
+    target->SendOutputs();
+    return target->SendBatches(false);
+  }
+  // A function that is posted must be copyable, hence the shared box.
+  auto box = std::make_shared<std::unique_ptr<Connection>>(std::move(owned));
+  target->events_->Post([target, box] { target->TakeIn(std::move(*box)); });
+}
+
+void Loop::TakeIn(std::unique_ptr<Connection> connection) {
+  stats_->Add(Stat::kConnections);
+  Adopt(std::move(connection));
 }
 
 void Loop::MarkDirty(Connection* connection) {
@@ -222,10 +230,12 @@ void Loop::ReadScheduled() {
 
 void Loop::ScheduleClose(Connection* connection) { to_close_.push_back(connection); }
 
-void Loop::OnTurnEnd() {
+std::size_t Loop::SendOutputs() {
+  std::size_t sent = 0;
   while (!dirty_.empty() || !to_close_.empty()) {
     std::vector<Connection*> dirty;
     dirty.swap(dirty_);
+    sent += dirty.size();
     for (Connection* connection : dirty) {
       connection->dirty = false;
       connection->Flush();
@@ -234,7 +244,12 @@ void Loop::OnTurnEnd() {
     to_close.swap(to_close_);
     for (Connection* connection : to_close) CloseNow(connection);
   }
-  SendBatches();
+  return sent;
+}
+
+void Loop::OnTurnEnd() {
+  const std::size_t sent = SendOutputs();
+  SendBatches(sent <= kHelpConnections);
   if (end_by_ns_ != 0) MaybeEnd();
   stats_->Add(Stat::kLoopBusyNs, SystemClock().SteadyNs() - events_->turn_start_ns());
 }
@@ -256,7 +271,7 @@ void Loop::StopReading(std::function<void()> done) {
       if (!acceptor->paused()) events_->Remove(acceptor->fd(), acceptor.get());
     }
     for (const auto& connection : connections_) connection->SetReading(false);
-    SendBatches();
+    SendBatches(false);
     done();
   });
 }

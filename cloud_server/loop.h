@@ -62,6 +62,11 @@ struct Hub {
 
 inline constexpr std::size_t kReadBytes = 64u << 10;  // From one connection in one turn.
 
+// A loop that sleeps is not woken for less than this: the loop that has something for it does its
+// work, since a wake-up across CPUs costs more. More is worth a CPU of its own.
+inline constexpr std::size_t kHelpBytes = 4u << 10;
+inline constexpr std::size_t kHelpConnections = 16;
+
 // One event loop with the connections and sessions that are its own. Sessions belong to the loop
 // that their client id hashes to, so that one thread alone ever touches one.
 // Threads: its own, but for those that say otherwise.
@@ -137,10 +142,12 @@ class Loop : public IoHandler {
 
   void Accept(UniqueFd fd, const Listener& listener);
   void Adopt(std::unique_ptr<Connection> connection);
+  void TakeIn(std::unique_ptr<Connection> connection);  // From another loop.
   std::unique_ptr<Connection> TakeOut(Connection* connection);
   void OnTick();
   void ReadScheduled();
   void OnTurnEnd();
+  std::size_t SendOutputs();  // Returns of how many connections.
   void CloseNow(Connection* connection);
   void Detach(Connection* connection);
   void EndSession(Session* session, telemetry::Stat reason);
@@ -164,7 +171,9 @@ class Loop : public IoHandler {
   void SendTo(std::uint16_t loop, Publication* publication);
   void DrainInboxes();
   void SendBatch(std::size_t to);
-  void SendBatches();
+  bool PushBatches(std::size_t to);  // Whether the other loop must be told.
+  void SendBatches(bool may_help);
+  bool TryHelp(Loop* sleeper);
   void SetCongested(bool congested);
   void MaybeEnd();
 

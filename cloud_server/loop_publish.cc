@@ -125,6 +125,10 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
 }
 
 void Loop::SendBatch(std::size_t to) {
+  if (PushBatches(to)) hub_->loops[to]->Wake();
+}
+
+bool Loop::PushBatches(std::size_t to) {
   Outbound& outbound = outbound_[to];
   Channel& channel = hub_->ChannelBetween(index_, to);
   if (!outbound.filling->empty()) {
@@ -132,6 +136,7 @@ void Loop::SendBatch(std::size_t to) {
     outbound.waiting.PushBack(std::move(outbound.filling));
     if (!channel.empty.Pop(&outbound.filling)) outbound.filling = std::make_unique<Batch>();
   }
+  bool must_tell = false;
   while (!outbound.waiting.empty()) {
     const std::size_t bytes = outbound.waiting.front()->bytes();
     bool was_empty = false;
@@ -142,16 +147,34 @@ void Loop::SendBatch(std::size_t to) {
     }
     outbound.waiting.PopFront();
     waiting_bytes_ -= bytes;
-    if (was_empty) hub_->loops[to]->Wake();
+    must_tell = must_tell || was_empty;
   }
+  return must_tell;
 }
 
-void Loop::SendBatches() {
+void Loop::SendBatches(bool may_help) {
   for (std::size_t to = 0; to < outbound_.size(); ++to) {
-    if (!outbound_[to].filling->empty() || !outbound_[to].waiting.empty()) SendBatch(to);
+    const Outbound& outbound = outbound_[to];
+    if (outbound.filling->empty() && outbound.waiting.empty()) continue;
+    const bool is_little = outbound.waiting.empty() && outbound.filling->bytes() <= kHelpBytes;
+    if (!PushBatches(to)) continue;
+    Loop* const other = hub_->loops[to].get();
+    if (!(may_help && is_little && TryHelp(other))) other->Wake();
   }
   if (!congested_ && waiting_bytes_ > kCongestedBytes) SetCongested(true);
   if (congested_ && waiting_bytes_ < kCongestedBytes / 2) SetCongested(false);
+}
+
+// False where the other loop must be woken: it does not sleep, or there is more to send than is
+// done in passing.
+bool Loop::TryHelp(Loop* sleeper) {
+  const EventLoop::Borrowed borrowed = sleeper->events_->TryBorrow(now_ns());
+  if (!borrowed) return false;
+  sleeper->DrainInboxes();
+  if (sleeper->dirty_.size() > kHelpConnections) return false;
+  sleeper->SendOutputs();
+  sleeper->SendBatches(false);
+  return true;
 }
 
 void Loop::SetCongested(bool congested) {

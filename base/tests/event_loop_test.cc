@@ -65,5 +65,31 @@ TEST(EventLoop, ARemovedHandlerHearsNothingMoreInTheSameTurn) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST(EventLoop, IsLentOutBetweenItsTurnsOnly) {
+  auto loop = *EventLoop::Create();
+  EXPECT_FALSE(loop->TryBorrow(0)) << "before Run";
+  bool lent_in_turn = true;
+  std::thread asker;
+  loop->Post([&] {
+    asker = std::thread([&] { lent_in_turn = static_cast<bool>(loop->TryBorrow(0)); });
+    asker.join();
+  });
+  std::thread runner([&] { loop->Run(); });
+  bool timer_ran = false;
+  while (true) {  // Until it has done its post and sleeps.
+    const EventLoop::Borrowed borrowed = loop->TryBorrow(0);
+    if (!borrowed) continue;
+    loop->RunAfter({}, [&] {  // Due long before the loop would wake by itself.
+      timer_ran = true;
+      loop->Stop();
+    });
+    break;
+  }
+  runner.join();
+  EXPECT_TRUE(timer_ran);
+  EXPECT_FALSE(lent_in_turn);
+  EXPECT_FALSE(loop->TryBorrow(0)) << "after Run";
+}
+
 }  // namespace
 }  // namespace atalaya
