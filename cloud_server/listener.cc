@@ -31,6 +31,7 @@ Result<std::unique_ptr<Listener>> Listener::Open(std::shared_ptr<const ListenerS
     return Fail(fd.error().code, "{}: {}; choose another address", config.place,
                 fd.error().message);
   }
+  SetNoDelay(fd->get());  // Accepted sockets inherit it.
   Result<HostPort> address = LocalAddress(fd->get());
   if (!address) return Forward(address.error());
   return std::unique_ptr<Listener>(

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/net.h"
 
 namespace atalaya::cloud_server {
 namespace {
@@ -151,7 +150,6 @@ void Loop::Accept(UniqueFd fd, const Listener& listener) {
     return;
   }
   stats_->Add(Stat::kConnections);
-  SetNoDelay(fd.get());
   std::unique_ptr<Transport> transport;
   const Status made = listener.MakeTransport(fd.get(), &transport);
   auto connection =
@@ -195,8 +193,7 @@ void Loop::HandOff(Connection* connection, std::uint16_t to) {
   Loop* const target = hub_->loops[to].get();
   if (const EventLoop::Borrowed borrowed = target->events_->TryBorrow(now_ns())) {
     target->TakeIn(std::move(owned));
-    target->SendOutputs();
-    return target->SendBatches(false);
+    return target->FinishWork(false);
   }
   // A function that is posted must be copyable, hence the shared box.
   auto box = std::make_shared<std::unique_ptr<Connection>>(std::move(owned));
@@ -230,7 +227,7 @@ void Loop::ReadScheduled() {
 
 void Loop::ScheduleClose(Connection* connection) { to_close_.push_back(connection); }
 
-std::size_t Loop::SendOutputs() {
+void Loop::FinishWork(bool may_help) {
   std::size_t sent = 0;
   while (!dirty_.empty() || !to_close_.empty()) {
     std::vector<Connection*> dirty;
@@ -244,12 +241,11 @@ std::size_t Loop::SendOutputs() {
     to_close.swap(to_close_);
     for (Connection* connection : to_close) CloseNow(connection);
   }
-  return sent;
+  SendBatches(may_help && sent <= kHelpConnections);
 }
 
 void Loop::OnTurnEnd() {
-  const std::size_t sent = SendOutputs();
-  SendBatches(sent <= kHelpConnections);
+  FinishWork(true);
   if (end_by_ns_ != 0) MaybeEnd();
   stats_->Add(Stat::kLoopBusyNs, SystemClock().SteadyNs() - events_->turn_start_ns());
 }

@@ -147,7 +147,9 @@ class Loop : public IoHandler {
   void OnTick();
   void ReadScheduled();
   void OnTurnEnd();
-  std::size_t SendOutputs();  // Returns of how many connections.
+  // What a turn has gathered leaves: for clients, and for other loops. Also called for a loop by
+  // another that helps it, which then may not help further ones.
+  void FinishWork(bool may_help);
   void CloseNow(Connection* connection);
   void Detach(Connection* connection);
   void EndSession(Session* session, telemetry::Stat reason);

@@ -172,8 +172,7 @@ bool Loop::TryHelp(Loop* sleeper) {
   if (!borrowed) return false;
   sleeper->DrainInboxes();
   if (sleeper->dirty_.size() > kHelpConnections) return false;
-  sleeper->SendOutputs();
-  sleeper->SendBatches(false);
+  sleeper->FinishWork(false);
   return true;
 }
 

@@ -8,7 +8,7 @@ namespace atalaya::cloud_server {
 namespace {
 
 constexpr std::size_t kVectorsPerSend = 64;
-constexpr std::size_t kNewBufferBytes = 4u << 10;
+constexpr std::size_t kNewBufferBytes = 1u << 10;  // Those of busy connections grow, and stay.
 constexpr std::size_t kKeptBuffers = 1024;
 constexpr std::size_t kKeptBufferBytes = 256u << 10;  // A larger one is not worth keeping.
 

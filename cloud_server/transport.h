@@ -72,7 +72,10 @@ inline IoResult WritePlain(int fd, std::span<const iovec> vectors) {
   message.msg_iov = const_cast<iovec*>(vectors.data());
   message.msg_iovlen = vectors.size();
   while (true) {
-    const ssize_t taken = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    // For one piece, as nearly always, send costs less.
+    const ssize_t taken = vectors.size() == 1 ? send(fd, vectors[0].iov_base, vectors[0].iov_len,
+                                                     MSG_NOSIGNAL | MSG_DONTWAIT)
+                                              : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken >= 0) return {IoState::kDone, static_cast<std::size_t>(taken)};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoState::kBlocked};
