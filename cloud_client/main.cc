@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "base/version.h"
+#include "cloud_client/agent.h"
 #include "cloud_client/commands.h"
 
 namespace {
@@ -12,9 +13,11 @@ using namespace atalaya;
 
 constexpr int kUsageError = 2;
 constexpr int kRuntimeError = 1;
+constexpr int kNobodyThere = 3;
 constexpr char kUsage[] =
     "Usage: cloud_client COMMAND [flags]\n\n"
     "  pub    publish packets\n"
+    "  send   send packets to one client\n"
     "  sub    print packets as they come\n"
     "  agent  send this machine's readings as packets\n\n"
     "Each command answers --help.\n";
@@ -43,7 +46,20 @@ int Sub(int argc, char** argv) {
 
 int Pub(int argc, char** argv) {
   Result<cloud_client::PubOptions> options = cloud_client::ParsePub(argc, argv);
-  return options ? End(cloud_client::RunPub(*options)) : End(options.error(), kUsageError);
+  if (!options) return End(options.error(), kUsageError);
+  const Result<cloud_client::PubOutcome> outcome = cloud_client::RunPub(*options);
+  return outcome ? 0 : End(outcome.error(), kRuntimeError);
+}
+
+int Send(int argc, char** argv) {
+  Result<cloud_client::PubOptions> options = cloud_client::ParseSend(argc, argv);
+  if (!options) return End(options.error(), kUsageError);
+  const Result<cloud_client::PubOutcome> outcome = cloud_client::RunPub(*options);
+  if (!outcome) return End(outcome.error(), kRuntimeError);
+  if (outcome->unmatched == 0) return 0;
+  std::fprintf(stderr, "cloud_client: %s: no matching subscribers (%zu packets)\n",
+               options->to.c_str(), outcome->unmatched);
+  return kNobodyThere;
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ int main(int argc, char** argv) {
   InitLog("cloud_client", LogLevel::kInfo);
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "pub") return Pub(argc - 1, argv + 1);
+  if (command == "send") return Send(argc - 1, argv + 1);
   if (command == "sub") return Sub(argc - 1, argv + 1);
   if (command == "agent") return Agent(argc - 1, argv + 1);
   if (command == "--help") return std::fputs(kUsage, stdout) < 0 ? kRuntimeError : 0;

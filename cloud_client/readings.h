@@ -23,6 +23,7 @@ struct MachineRoots {
 struct Reading {
   std::string topic;
   JsonObject fields;
+  bool timed = false;  // `fields` have a time already.
 };
 
 // A kind of readings, and how to take them. Take reads files only, so that it blocks no longer than

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <utility>
 
 #include "cloud_client/acknowledge.h"
@@ -32,7 +31,7 @@ std::optional<std::int64_t> TimeOf(mqtt::Properties properties) {
     const auto parsed = std::from_chars(property.value.data(), end, seconds);
     if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
     if (!(seconds >= 0 && seconds < kMaxSeconds)) return std::nullopt;
-    return std::llround(seconds * 1000);
+    return static_cast<std::int64_t>(seconds * 1000 + 0.5);
   }
   return std::nullopt;
 }

@@ -71,8 +71,9 @@ Status RunSub(const SubOptions& options, StopSignal& stop) {
   if (!ended) return Fail(ErrorCode::kIo, "eventfd: {}", ErrnoText(errno));
   Printer printer(options, std::move(ended));
   ClientOptions client_options;
-  client_options.servers = {options.server};
   client_options.client_id = options.id;
+  client_options.clean_session = !options.keep_session;
+  if (Status applied = options.link.Apply(&client_options); !applied) return applied;
   ClientCallbacks callbacks;
   callbacks.on_connection = [&](const ConnectionEvent& event) { printer.OnConnection(event); };
   callbacks.on_message = [&](const Message& message, const Acknowledge& acknowledge) {
