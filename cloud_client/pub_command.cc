@@ -38,7 +38,7 @@ class Progress {
     if (!event.connected && !spooling_ && failure_) failure_ = Forward(event.error);
     if (!event.connected && why_away_.empty()) why_away_ = event.error.message;
     connected_ = event.connected;
-    asked_ = true;
+    ++looked_;
     changed_.notify_all();
   }
   void OnRefused(const Error& why) {
@@ -52,10 +52,11 @@ class Progress {
     changed_.wait(lock, [&] { return !failure_ || outstanding_ <= most; });
     return outstanding_ <= most && most == 0 && !refused_late() ? Status() : failure_;
   }
-  // Whether the server is there, once that is decided.
+  // Whether the server is there; where it is not, once more is looked.
   bool WaitForServer() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return asked_; });
+    const std::size_t looked = looked_;
+    changed_.wait(lock, [&] { return connected_ || looked_ > looked; });
     return connected_;
   }
   Status failure() {
@@ -80,7 +81,7 @@ class Progress {
   std::condition_variable changed_;
   std::size_t outstanding_ = 0;
   std::size_t unmatched_ = 0;
-  bool asked_ = false;
+  std::size_t looked_ = 0;
   bool connected_ = false;
   std::string why_away_;
   Status failure_;

@@ -30,7 +30,7 @@ class Programs:
                                     f"{ports.HOST}:{self.ports['exporter']}", "--cloud-server.stats-file",
                                     str(self.stats_file))
         self.alertd = self._child("cloud_alertd", *config_flags, on_line=say)
-        self.agent = self._child("cloud_client", "agent", "--server", f"mqtt://{mqtt}", log="agent")
+        self.agent = self._child("cloud_client", "agent", "--server", f"mqtt://{mqtt}", "--spool", "var/agent", log="agent")
         self.all = [self.server, self.exporter, self.alertd, self.agent]
 
     @staticmethod

@@ -4,28 +4,12 @@ import json
 import os
 import socket
 import subprocess
+import time
 
 import harness
+import mosquitto
 
 PUB = "/usr/bin/mosquitto_pub"
-
-
-def start_mosquitto(bench: harness.Bench) -> str:
-    """A mosquitto on a free loopback port. It cannot choose one itself, and binds to what was free just before."""
-    program = harness.peer("mosquitto", "usr/sbin/mosquitto")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = bench.dir / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    bench.start(program, "-c", config)
-
-    def answers():
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    harness.wait_for("mosquitto to listen", answers)
-    return f"127.0.0.1:{port}"
 
 
 def client(command: str, address: str, *flags, **options) -> subprocess.CompletedProcess:
@@ -66,7 +50,8 @@ def sub_ends_cleanly_on_sigterm(bench: harness.Bench, address: str):
 
 
 def agent_sends_what_the_machine_shows(bench: harness.Bench, address: str):
-    agent = bench.start("cloud_client", "agent", "--server", f"mqtt://{address}", "--id", "box", "--interval", "200ms")
+    agent = bench.start("cloud_client", "agent", "--server", f"mqtt://{address}", "--id", "box", "--interval", "200ms",
+                        "--spool", bench.dir / "agent")
     assert agent.ready() == {"server": f"mqtt://{address}", "id": "box"}
     subscriber = bench.start("cloud_client", "sub", "--server", f"mqtt://{address}", "--topic", "telemetry/box/#",
                              "--qos", "1", "--verbose")
@@ -90,10 +75,11 @@ def agent_sends_what_the_machine_shows(bench: harness.Bench, address: str):
 
 def agent_outlives_its_server(bench: harness.Bench):
     server, address = bench.start_server(name="first")
-    agent = bench.start("cloud_client", "agent", "--server", f"mqtt://{address}", "--id", "box", "--interval", "200ms")
+    agent = bench.start("cloud_client", "agent", "--server", f"mqtt://{address}", "--id", "box", "--interval", "200ms",
+                        "--spool", bench.dir / "agent")
     agent.ready()
     server.kill()
-    agent.wait_line(lambda line: "readings wait in memory" in line, "word of the lost server", stream="log")
+    agent.wait_line(lambda line: f"readings wait in {bench.dir / 'agent'}" in line, "word of the lost server", stream="log")
     again = bench.start("cloud_server", "--listen", address, "--name", "second", "--data-dir", bench.dir / "second",
                         "--stats-file", bench.stats_file("second"))
     again.ready()
@@ -104,16 +90,69 @@ def agent_outlives_its_server(bench: harness.Bench):
 
 def agent_reloads_its_file_or_keeps_it(bench: harness.Bench, address: str):
     config = bench.dir / "agent.toml"
-    config.write_text(f'server = "mqtt://{address}"\nid = "first"\ninterval = "1h"\n')
+    config.write_text(f'server = "mqtt://{address}"\nid = "first"\ninterval = "1h"\nspool = "none"\n')
     agent = bench.start("cloud_client", "agent", "--config", config)
     assert agent.ready()["id"] == "first"
     config.write_text("interval = 5\n")
     agent.signal(harness.signal.SIGHUP)
     agent.wait_line(lambda line: "configuration kept" in line and f"{config}:1:12" in line, "fault", stream="log")
-    config.write_text(f'server = "mqtt://{address}"\nid = "second"\ninterval = "1h"\n')
+    config.write_text(f'server = "mqtt://{address}"\nid = "second"\ninterval = "1h"\nspool = "none"\n')
     agent.signal(harness.signal.SIGHUP)
     got = client("sub", address, "--topic", "telemetry/second/agent", "--count", "1")
     assert json.loads(got.stdout)["interval_seconds"] == 3600, got
+    agent.stop(expect=0)
+
+
+def agent_reads_files_and_commands(bench: harness.Bench, address: str):
+    """Each at its own interval; one that cannot be read is said once, and the others go on."""
+    fan, config = bench.dir / "fan", bench.dir / "more.toml"
+    fan.write_text("1200\n")
+    config.write_text(f'server = ["mqtt://{address}"]\nid = "more"\ninterval = "1h"\nspool = "{bench.dir}/more"\n'
+                      f'[[file]]\nname = "fan"\npath = "{fan}"\ninterval = "100ms"\n'
+                      '[[file]]\nname = "gone"\npath = "/no/such/file"\ninterval = "100ms"\n'
+                      '[[command]]\nname = "ups"\nrun = ["echo", \'{"charge":0.9,"state":"ok"}\']\ninterval = "100ms"\n'
+                      '[[command]]\nname = "slow"\nrun = ["sleep", "60"]\ninterval = "200ms"\n')
+    subscriber = bench.start("cloud_client", "sub", "--server", f"mqtt://{address}", "--topic", "telemetry/more/+",
+                             "--qos", "1", "--verbose")
+    agent = bench.start("cloud_client", "agent", "--config", config)
+    agent.ready()
+    for name, expected in (("fan", {"value": 1200}), ("ups", {"charge": 0.9, "state": "ok"})):
+        line = subscriber.wait_line(lambda line: line.startswith(f"telemetry/more/{name} "), f"reading {name}")
+        fields = json.loads(line.split(" ", 1)[1])
+        assert fields.pop("time") > 1.5e9 and fields == expected, fields
+    agent.wait_line(lambda line: "slow: sleep: no end within 200ms" in line, "word of the slow command", stream="log")
+    agent.wait_line(lambda line: "gone: /no/such/file" in line, "word of the missing file", stream="log")
+    before = len(subscriber.lines)
+    harness.wait_for("ten more readings", lambda: len(subscriber.lines) > before + 10)
+    for name in ("slow", "gone"):
+        assert sum(f"{name}: " in line for line in agent.log) == 1, agent.output()
+    subscriber.stop()
+    agent.stop(expect=0)
+
+
+def agent_sends_later_what_it_took_while_the_server_was_away(bench: harness.Bench):
+    """Also over its own SIGKILL; with the time when it was taken."""
+    server, address = bench.start_server(name="away")
+    server.stop()
+    flags = ("--server", f"mqtt://{address}", "--id", "kept", "--interval", "100ms", "--spool", bench.dir / "kept")
+    began = time.time()
+    agent = bench.start("cloud_client", "agent", *flags)
+    agent.wait_line(lambda line: "readings wait in" in line, "word of the missing server", stream="log")
+    spool = bench.dir / "kept"
+    harness.wait_for("a few readings on disk", lambda: sum(file.stat().st_size for file in spool.glob("*.spool")) > 3000)
+    agent.kill()
+    killed = time.time()
+    bench.start("cloud_server", "--listen", address, "--name", "back", "--data-dir", bench.dir / "back",
+                "--stats-file", bench.stats_file("back")).ready()
+    # Filters are sent in their order: the retained packet shows that both subscriptions stand.
+    assert client("pub", address, "--topic", "zmark", "--message", "there", "--retain").returncode == 0
+    subscriber = bench.start("cloud_client", "sub", "--server", f"mqtt://{address}", "--topic", "telemetry/kept/load",
+                             "--topic", "zmark")
+    subscriber.wait_line(lambda line: line == "there", "retained packet")
+    agent = bench.start("cloud_client", "agent", *flags)
+    line = subscriber.wait_line(lambda line: line.startswith("{"), "a reading")
+    assert began - 1 < json.loads(line)["time"] < killed + 1, (began, line, killed)
+    subscriber.stop()
     agent.stop(expect=0)
 
 
@@ -154,6 +193,8 @@ def main():
         agent_sends_what_the_machine_shows(bench, address)
         agent_outlives_its_server(bench)
         agent_reloads_its_file_or_keeps_it(bench, address)
+        agent_reads_files_and_commands(bench, address)
+        agent_sends_later_what_it_took_while_the_server_was_away(bench)
         if os.path.exists(PUB):
             mosquitto_understands_it(bench, address)
         else:
@@ -162,7 +203,8 @@ def main():
 
 def with_mosquitto():
     with harness.Bench() as bench:
-        address = start_mosquitto(bench)
+        _, port = mosquitto.start(bench)
+        address = f"127.0.0.1:{port}"
         published_is_received(bench, address)
         lines_of_stdin_are_packets(bench, address)
         agent_sends_what_the_machine_shows(bench, address)

@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <cstdio>
 #include <string_view>
 
@@ -65,6 +67,7 @@ int Send(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mallopt(M_ARENA_MAX, 1);  // A second heap for the client's thread would only cost memory.
   InitLog("cloud_client", LogLevel::kInfo);
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "pub") return Pub(argc - 1, argv + 1);

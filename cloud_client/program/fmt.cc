@@ -1,4 +1,4 @@
-// fmt's own code, in the program instead of a shared library (see ../CMakeLists.txt).
+// fmt's own code, in the program instead of a shared library (see CMakeLists.txt).
 
 #include <fmt/format-inl.h>
 
