@@ -7,13 +7,7 @@
 namespace atalaya::cloud_server {
 namespace {
 
-constexpr std::string_view kTelemetry = "telemetry";
-constexpr std::string_view kMail = "to/";
-
-// Whether the first level of `topic` is `level`.
-bool IsUnder(std::string_view topic, std::string_view level) {
-  return topic.starts_with(level) && (topic.size() == level.size() || topic[level.size()] == '/');
-}
+constexpr std::size_t kMailStart = kMailLevel.size() + 1;  // Where the client's level begins.
 
 std::string_view LevelAt(std::string_view topic, std::size_t at) {
   return at >= topic.size() ? std::string_view() : topic.substr(at, topic.find('/', at) - at);
@@ -25,10 +19,10 @@ bool IsCanonical(std::string_view level) {
   return !level.empty() && mqtt::EncodeClientId(mqtt::DecodeClientId(level)) == level;
 }
 
-// Whether `topic`, which IsMailTopic, is to/<client>/<from> with `who` as <from>.
+// Whether `topic`, which begins with the level to, is to/<client>/<from> with `who` as <from>.
 Verdict MaySend(const Who& who, std::string_view topic, bool retain) {
-  const std::string_view client = LevelAt(topic, kMail.size());
-  const std::size_t from_at = kMail.size() + client.size() + 1;
+  const std::string_view client = LevelAt(topic, kMailStart);
+  const std::size_t from_at = kMailStart + client.size() + 1;
   const std::string_view from = LevelAt(topic, from_at);
   if (!IsCanonical(client) || !IsCanonical(from) || from_at + from.size() != topic.size()) {
     return {mqtt::Reason::kTopicNameInvalid,
@@ -40,11 +34,11 @@ Verdict MaySend(const Who& who, std::string_view topic, bool retain) {
 }
 
 Verdict MayListenForMail(const Who& who, std::string_view filter) {
-  const std::string_view client = LevelAt(filter, kMail.size());
+  const std::string_view client = LevelAt(filter, kMailStart);
   if (!mqtt::LevelIsClient(client, who.client)) {
     return Refused("under to/ a client may subscribe to to/<its own id>/+ only");
   }
-  if (!IsCanonical(client) || filter.size() <= kMail.size() + client.size() + 1) {
+  if (!IsCanonical(client) || filter.size() <= kMailStart + client.size() + 1) {
     return {mqtt::Reason::kTopicFilterInvalid,
             "write to/ID/+, the id percent-encoded but for A-Z a-z 0-9 - . _ ~"};
   }
@@ -60,7 +54,10 @@ AccessConfig AccessConfig::Read(ConfigTable* root) {
       table.OneOf("anonymous", "loopback", {"nowhere", "loopback", "everywhere"});
   if (anonymous == "nowhere") config.anonymous = Anonymous::kNowhere;
   if (anonymous == "everywhere") config.anonymous = Anonymous::kEverywhere;
-  if (table.Has("password_file")) config.password_file = table.RequiredString("password_file");
+  if (table.Has("password_file")) {
+    config.password_file = table.RequiredString("password_file");
+    config.password_place = table.Place("password_file").ToString() + ": password_file";
+  }
   config.acl = Acl::Read(root);
   return config;
 }
@@ -86,7 +83,8 @@ Result<std::shared_ptr<const Access>> Access::Load(AccessConfig config) {
   if (!access->config_.password_file.empty()) {
     Result<PasswordFile> file = PasswordFile::Load(access->config_.password_file);
     if (!file) {
-      return Fail(file.error().code, "[access] password_file: {}", file.error().message);
+      return Fail(file.error().code, "{}: {}", access->config_.password_place,
+                  file.error().message);
     }
     access->passwords_ = std::make_shared<Passwords>(std::move(*file));
   }
@@ -94,14 +92,14 @@ Result<std::shared_ptr<const Access>> Access::Load(AccessConfig config) {
 }
 
 Verdict Access::MayPublish(const Who& who, std::string_view topic, bool retain) const {
-  if (IsUnder(topic, "presence") || IsUnder(topic, "$SYS")) {
+  if (IsUnder(topic, kPresenceLevel) || IsUnder(topic, kSysLevel)) {
     return Refused("only the server writes there");
   }
-  if (IsMailTopic(topic)) {
+  if (IsUnder(topic, kMailLevel)) {
     if (Verdict verdict = MaySend(who, topic, retain); !verdict.allowed()) return verdict;
   }
-  if (IsUnder(topic, kTelemetry) &&
-      !mqtt::LevelIsClient(LevelAt(topic, kTelemetry.size() + 1), who.client)) {
+  if (IsUnder(topic, kTelemetryLevel) &&
+      !mqtt::LevelIsClient(LevelAt(topic, kTelemetryLevel.size() + 1), who.client)) {
     return config_.acl.MayWriteByName(who, topic) ? Verdict()
                                                   : Refused("that is another client's telemetry");
   }
@@ -112,24 +110,11 @@ Verdict Access::MaySubscribe(const Who& who, std::string_view filter) const {
   const mqtt::SharedFilter shared = mqtt::ParseShared(filter);
   if (shared.is_shared) {
     filter = shared.filter;
-    if (IsMailTopic(filter)) return Refused("what is sent to a client cannot be shared");
-  } else if (IsMailTopic(filter)) {
+    if (IsUnder(filter, kMailLevel)) return Refused("what is sent to a client cannot be shared");
+  } else if (IsUnder(filter, kMailLevel)) {
     if (Verdict verdict = MayListenForMail(who, filter); !verdict.allowed()) return verdict;
   }
   return config_.acl.MayRead(who, filter) ? Verdict() : Refused("the access rules do not allow it");
-}
-
-bool IsOwnTopic(std::string_view topic) {
-  switch (topic.empty() ? '\0' : topic.front()) {
-    case 't':
-      return IsMailTopic(topic) || IsUnder(topic, kTelemetry);
-    case 'p':
-      return IsUnder(topic, "presence");
-    case '$':
-      return IsUnder(topic, "$SYS");
-    default:
-      return false;
-  }
 }
 
 }  // namespace atalaya::cloud_server

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cloud_server/acl.h"
 #include "cloud_server/logins.h"
+#include "cloud_server/own_topics.h"
 #include "mqtt/packet.h"
 
 namespace atalaya::cloud_server {
@@ -19,7 +20,8 @@ enum class Anonymous : std::uint8_t { kNowhere, kLoopback, kEverywhere };
 // `[access]` and `[[acl]]` of the configuration, as read.
 struct AccessConfig {
   Anonymous anonymous = Anonymous::kLoopback;
-  std::string password_file;  // "": there are no passwords, and user names count for nothing.
+  std::string password_file;   // "": there are no passwords, and user names count for nothing.
+  std::string password_place;  // Begins messages about it: "cloud_server.toml:3:17: password_file".
   Acl acl;
 
   static AccessConfig Read(ConfigTable* root);  // Notes faults with `root`'s file.
@@ -76,15 +78,5 @@ class Access {
   const AccessConfig config_;
   std::shared_ptr<Passwords> passwords_;
 };
-
-// Whether the server has rules of its own for `topic`: its first level is telemetry, to, presence
-// or $SYS. A few nanoseconds, mostly one comparison.
-bool IsOwnTopic(std::string_view topic);
-
-// Whether `topic` or `filter` begins with the level "to": such topics are hidden from filters that
-// begin with a wildcard, as those that begin with '$' are.
-inline bool IsMailTopic(std::string_view topic) {
-  return topic.starts_with("to") && (topic.size() == 2 || topic[2] == '/');
-}
 
 }  // namespace atalaya::cloud_server

@@ -42,9 +42,14 @@ void Connection::HandleOutgoingAck(const mqtt::Ack& packet) {
   }
 }
 
-void Connection::SendAck(PacketType type, std::uint16_t packet_id, Reason reason) {
-  mqtt::EncodeAck({type, packet_id, version_ == mqtt::Version::k5 ? reason : Reason::kSuccess, {}},
-                  version_, Tail(type));
+void Connection::SendAck(PacketType type, std::uint16_t packet_id, Reason reason,
+                         std::string_view why) {
+  std::string properties;
+  if (terms_ == nullptr) reason = Reason::kSuccess;
+  if (terms_ != nullptr && terms_->problem_info && !why.empty()) {
+    mqtt::PropertyWriter(&properties).Text(mqtt::Property::kReasonString, why);
+  }
+  mqtt::EncodeAck({type, packet_id, reason, mqtt::Properties(properties)}, version_, Tail(type));
 }
 
 }  // namespace atalaya::cloud_server

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <latch>
 #include <map>
@@ -51,6 +53,9 @@ Status App::Open() {
   Result<UniqueFd> lock = LockDataDir(config_.data_dir);
   if (!lock) return Forward(lock.error());
   data_lock_ = std::move(*lock);
+  Result<std::shared_ptr<const Access>> access = Access::Load(config_.file.access);
+  if (!access) return Forward(access.error());
+  hub_.access = std::move(*access);
   if (Status opened = OpenListeners(); !opened) return opened;
   const std::size_t loops = UsableCpus();
   Result<std::unique_ptr<telemetry::StatsWriter>> stats =
@@ -69,6 +74,18 @@ Status App::Open() {
     }
     hub_.loops.push_back(std::move(*loop));
   }
+  return OpenAdmin();
+}
+
+Status App::OpenAdmin() {
+  const AdminConfig& config = config_.file.admin;
+  if (!config.enabled) return {};
+  Result<std::string> token = LoadAdminToken(config, config_.data_dir);
+  if (!token) return Forward(token.error());
+  Result<std::unique_ptr<AdminApi>> admin = AdminApi::Start(
+      config, std::move(*token), &hub_, [this](const DrainOrder& order) { Drain(order); });
+  if (!admin) return Forward(admin.error());
+  admin_ = std::move(*admin);
   return {};
 }
 
@@ -106,6 +123,7 @@ Status App::Run(StopSignal& stop) {
   for (const auto& [protocol, addresses] : served) {
     ready += fmt::format(" {}={}", ProtocolName(protocol), addresses);
   }
+  if (admin_ != nullptr) ready += fmt::format(" admin={}", admin_->address().ToString());
   std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
   while (stop.Wait() == StopSignal::Kind::kReload) {
@@ -141,11 +159,17 @@ Status App::TryReload() {
     if (!setup) return Forward(setup.error());
     setups.push_back(std::move(*setup));
   }
+  Result<std::shared_ptr<const Access>> access = Access::Load(file->access);
+  if (!access) return Forward(access.error());
+  if (Status admin = ReloadAdmin(file->admin); !admin) return admin;
   for (std::size_t i = 0; i < setups.size(); ++i) {
     hub_.listeners[i]->Replace(std::move(setups[i]));
   }
   config_.file = std::move(*file);
-  for (const auto& loop : hub_.loops) loop->SetLimits(config_.file.limits);
+  for (const auto& loop : hub_.loops) {
+    loop->SetLimits(config_.file.limits);
+    loop->SetAccess(*access);
+  }
   return {};
 }
 
@@ -155,7 +179,33 @@ Status App::Reload() {
   return reloaded;
 }
 
+Status App::ReloadAdmin(const AdminConfig& config) {
+  const AdminConfig& now = config_.file.admin;
+  if (config.enabled != now.enabled || config.listen != now.listen) {
+    return Fail(ErrorCode::kInvalid, "[admin] comes, goes and moves with a restart only");
+  }
+  if (!config.enabled) return {};
+  Result<std::string> token = LoadAdminToken(config, config_.data_dir);
+  if (!token) return Forward(token.error());
+  admin_->SetToken(std::move(*token));
+  return {};
+}
+
+void App::Drain(const DrainOrder& order) {
+  LogInfo("draining: clients are sent away within {} ms", order.within.count());
+  undrained_ = hub_.loops.size();
+  for (const auto& loop : hub_.loops) {
+    loop->Drain(order.within, order.use_server, [this, end = order.end] {
+      if (--undrained_ > 0) return;
+      LogInfo("drained");
+      if (end) kill(getpid(), SIGTERM);
+    });
+  }
+  for (const auto& listener : hub_.listeners) listener->Refuse();
+}
+
 void App::Stop() {
+  admin_.reset();  // Its requests wait for the loops.
   if (threads_.empty()) return;
   stats_->MarkStopping();
   // First nobody takes in anything new, then what went from loop to loop arrives, then it leaves.

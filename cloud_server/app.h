@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,6 +9,7 @@
 #include "base/result.h"
 #include "base/stop_signal.h"
 #include "base/unique_fd.h"
+#include "cloud_server/admin_api.h"
 #include "cloud_server/config.h"
 #include "cloud_server/loop.h"
 #include "telemetry/stats_segment.h"
@@ -34,6 +36,7 @@ class App {
   // puts it in force; or keeps all of the old one, with the reason. Connections stay. Counted.
   Status Reload();
   const std::vector<HostPort>& addresses() const { return addresses_; }
+  AdminApi* admin() { return admin_.get(); }  // nullptr where it is not configured.
   telemetry::StatsWriter& stats() { return *stats_; }
 
  private:
@@ -41,13 +44,18 @@ class App {
   Status Open();
   Status OpenListeners();
   Status TryReload();
+  Status OpenAdmin();
+  Status ReloadAdmin(const AdminConfig& config);
+  void Drain(const DrainOrder& order);
 
   Config config_;
   UniqueFd data_lock_;
   std::unique_ptr<telemetry::StatsWriter> stats_;
   std::vector<HostPort> addresses_;
   Hub hub_;
+  std::atomic<std::size_t> undrained_{0};  // Loops that still have clients.
   std::vector<std::thread> threads_;
+  std::unique_ptr<AdminApi> admin_;
 };
 
 }  // namespace atalaya::cloud_server

@@ -72,6 +72,21 @@ Limits ReadLimits(ConfigTable table) {
   return limits;
 }
 
+// Whether the files of secrets that the configuration names can be used.
+Status CheckSecrets(const FileConfig& file) {
+  const AccessConfig& access = file.access;
+  if (!access.password_file.empty()) {
+    const Result<PasswordFile> passwords = PasswordFile::Load(access.password_file);
+    if (!passwords) {
+      return Fail(passwords.error().code, "{}: {}", access.password_place,
+                  passwords.error().message);
+    }
+  }
+  if (file.admin.token_file.empty()) return {};
+  const Result<std::string> token = LoadAdminToken(file.admin, "");
+  return token ? Status() : Forward(token.error());
+}
+
 }  // namespace
 
 Result<Options> ParseOptions(int argc, const char* const* argv) {
@@ -101,6 +116,7 @@ Result<FileConfig> LoadFileConfig(const std::string& path) {
   ConfigTable root = file->Root();
   config.limits = ReadLimits(root.Table("limits"));
   config.access = AccessConfig::Read(&root);
+  config.admin = AdminConfig::Read(&root);
   config.listeners = ReadListeners(root);
   if (Status good = file->Finish(); !good) return Forward(good.error());
   return config;
@@ -126,6 +142,7 @@ Result<Config> LoadConfig(const Options& options) {
   Result<FileConfig> file = LoadFileConfig(options.config_file);
   if (!file) return Forward(file.error());
   config.file = std::move(*file);
+  if (Status secrets = CheckSecrets(config.file); !secrets) return Forward(secrets.error());
   if (config.listen.empty() && config.file.listeners.empty()) {
     config.listen.push_back({.address = {"127.0.0.1", 1883}, .place = "--listen"});
   }

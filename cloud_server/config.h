@@ -7,6 +7,7 @@
 #include "base/net.h"
 #include "base/result.h"
 #include "cloud_server/access.h"
+#include "cloud_server/admin_api.h"
 #include "cloud_server/limits.h"
 #include "cloud_server/listener_config.h"
 
@@ -30,6 +31,7 @@ Result<Options> ParseOptions(int argc, const char* const* argv);
 struct FileConfig {
   Limits limits;
   AccessConfig access;
+  AdminConfig admin;
   std::vector<ListenerConfig> listeners;
 };
 

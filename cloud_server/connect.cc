@@ -80,7 +80,15 @@ void Connection::HandleConnect(const mqtt::Frame& frame) {
       return Refuse(Reason::kBadAuthenticationMethod, Stat::kRefusedAuthMethod);
     }
   }
-  Accept(*packet);
+  const LoginOutcome login = loop_->LogIn(this, *packet);
+  if (login.waits) {
+    // It is read again, and counted, when its password has been looked up.
+    loop_->stats().Add(Stat::kReceivedConnect, -1);
+    waits_for_login_ = true;
+    return SetReading(false);
+  }
+  if (login.reason != Reason::kSuccess) return Refuse(login.reason, login.counter);
+  Accept(*packet, login);
 }
 
 void Connection::RefuseBroken(mqtt::Fault fault, const mqtt::Frame& frame) {
@@ -110,10 +118,13 @@ void Connection::ReadTerms(const mqtt::Connect& packet) {
   terms_->unacked_max = static_cast<std::uint32_t>(limits.receive_maximum);
 }
 
-void Connection::Accept(const mqtt::Connect& packet) {
+void Connection::Accept(const mqtt::Connect& packet, const LoginOutcome& login) {
   const std::string invented = packet.client_id.empty() ? loop_->InventClientId() : std::string();
   AttachRequest request;
   request.client_id = packet.client_id.empty() ? invented : packet.client_id;
+  const Reason may = loop_->MayConnect(login, request.client_id, packet.will);
+  if (may != Reason::kSuccess) return Refuse(may, Stat::kRefusedNotAuthorized);
+  request.login = &login;
   request.clean_start = packet.clean_start;
   request.expiry_s = packet.clean_start ? 0 : kNeverExpires;
   if (version_ == mqtt::Version::k5) {
@@ -142,6 +153,7 @@ void Connection::Accept(const mqtt::Connect& packet) {
     if (!SendDelivery(delivery)) session->Discard(delivery.packet_id);
   }
   loop_->Pump(session);
+  loop_->TellPresence(*session);  // Perhaps to this client too, so not before its CONNACK.
 }
 
 // Only 5.0 can be told another keep alive than it asked for.

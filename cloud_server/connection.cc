@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cloud_server/loop.h"
+#include "cloud_server/message_properties.h"
 
 namespace atalaya::cloud_server {
 
@@ -94,6 +95,16 @@ void Connection::ProcessBuffered() {
   if (transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
 }
 
+std::uint32_t Connection::keep_alive_s() const {
+  return static_cast<std::uint32_t>(keep_alive_ns_ * 2 / 3 / kNsPerSecond);
+}
+
+void Connection::ResumeConnect() {
+  waits_for_login_ = false;
+  ProcessBuffered();
+  if (!closing_ && !waits_for_login_) SetReading(true);
+}
+
 std::size_t Connection::Process(std::string_view bytes) {
   const std::size_t limit = loop_->limits().max_packet_bytes;
   std::size_t at = 0;
@@ -110,7 +121,7 @@ std::size_t Connection::Process(std::string_view bytes) {
       continue;
     }
     HandleFrame(*frame);
-    if (hand_off_to_ >= 0) break;
+    if (hand_off_to_ >= 0 || waits_for_login_) break;
     at += frame->size;
   }
   return closing_ ? bytes.size() : at;
@@ -163,6 +174,7 @@ void Connection::CountOutput() {
 }
 
 void Connection::SetReading(bool reading) {
+  reading = reading && !waits_for_login_;
   if (reading_ == reading) return;
   reading_ = reading;
   WatchIo();
@@ -187,7 +199,7 @@ void Connection::ScheduleDeadline() {
 }
 
 void Connection::OnDeadline() {
-  if (session == nullptr) return Close(Stat::kClosedConnectTimeout);
+  if (session == nullptr && !waits_for_login_) return Close(Stat::kClosedConnectTimeout);
   if (!reading_ || loop_->now_ns() - last_packet_ns_ < keep_alive_ns_) {
     if (!reading_) last_packet_ns_ = loop_->now_ns();  // It is we who do not listen.
     return ScheduleDeadline();

@@ -21,6 +21,7 @@ namespace atalaya::cloud_server {
 
 class Loop;
 struct AttachRequest;
+struct LoginOutcome;
 struct SubscribeOutcome;
 
 // One client's socket: bytes in, packets out, and what its CONNECT said. It is closed by its loop
@@ -66,6 +67,13 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Starts or stops listening for bytes.
   void SetReading(bool reading);
 
+  // A client that is to go to another server, by name where `use_server` is not empty (5.0, 4.11),
+  // is told so and its connection closed.
+  void CloseForAnotherServer(const std::string& use_server);
+
+  // Reads its CONNECT again, as its login has come further.
+  void ResumeConnect();
+
   // The keep alive or the time to send a CONNECT has passed, or not yet.
   void OnDeadline();
   void ScheduleDeadline();
@@ -74,6 +82,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   bool closing() const { return closing_; }
   telemetry::Stat close_reason() const { return close_reason_; }
   mqtt::Version version() const { return version_; }
+  std::uint32_t keep_alive_s() const;  // As agreed; 0: none.
   bool output_empty() const { return output_.empty(); }
   std::uint16_t listener() const { return listener_; }
   // The name in the client's verified certificate; "" where it showed none.
@@ -96,15 +105,15 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   void HandleConnect(const mqtt::Frame& frame);
   void RefuseBroken(mqtt::Fault fault, const mqtt::Frame& frame);
   void ReadTerms(const mqtt::Connect& packet);
-  void Accept(const mqtt::Connect& packet);
+  void Accept(const mqtt::Connect& packet, const LoginOutcome& login);
   std::uint32_t KeepAliveSeconds(const mqtt::Connect& packet) const;
   std::string ConnackProperties(const mqtt::Connect& packet, const AttachRequest& request,
                                 bool is_invented);
   bool SendConnack(bool present, mqtt::Reason reason, mqtt::Properties properties);
   void HandlePublish(const mqtt::Frame& frame);
-  void RefusePublish(const mqtt::Publish& packet);
   bool ResolveAlias(std::optional<std::uint32_t> alias, mqtt::Publish* packet);
   bool WithinReceiveMaximum(const mqtt::Publish& packet);
+  void RefusePublish(const mqtt::Publish& packet, const Verdict& verdict);
   void HandleAck(const mqtt::Frame& frame);
   void HandleOutgoingAck(const mqtt::Ack& packet);
   void HandleSubscribe(const mqtt::Frame& frame);
@@ -134,7 +143,10 @@ class Connection : public IoHandler, public TimerWheel::Entry {
     return true;
   }
   void DropForSlowness(std::int64_t packets);
-  void SendAck(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason);
+  // `why` goes with a 5.0 client's reason, where it wants one.
+  void SendAck(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason,
+               std::string_view why = {});
+  void SendDisconnect(mqtt::Reason reason, mqtt::Property property, std::string_view text);
   template <typename Body>
   bool WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
                     const std::vector<std::uint32_t>& subscription_ids, const Body& body);
@@ -156,6 +168,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::uint16_t listener_;
   std::int32_t hand_off_to_ = -1;  // The loop that its client id belongs to.
   bool accepted_ = false;          // The CONNACK that accepts has been written.
+  bool waits_for_login_ = false;   // Its CONNECT stands in `in_` until the password is looked up.
   bool closing_ = false;
   bool reading_ = true;
   bool blocked_ = false;  // The kernel takes no more: waits to be writable.

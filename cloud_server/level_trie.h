@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cloud_server/own_topics.h"
 #include "cloud_server/persistent_map.h"
 
 namespace atalaya::cloud_server {
@@ -43,10 +44,11 @@ class LevelTrie {
     return Find(path) == nullptr ? *this : LevelTrie(Clear(root_, path, true));
   }
 
-  // Where the paths are filters: visits the value of each that matches `topic` (MQTT 5.0, 4.7).
+  // Where the paths are filters: visits the value of each that matches `topic` (MQTT 5.0, 4.7, and
+  // IsHiddenFromWildcards).
   template <typename Visit>
   void MatchTopic(std::string_view topic, const Visit& visit) const {
-    if (root_ != nullptr) MatchTopicAt(*root_, topic, true, topic.starts_with('$'), visit);
+    if (root_ != nullptr) MatchTopicAt(*root_, topic, true, IsHiddenFromWildcards(topic), visit);
   }
 
   // Where the paths are topics: visits the value of each that `filter` matches.

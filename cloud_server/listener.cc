@@ -1,5 +1,7 @@
 #include "cloud_server/listener.h"
 
+#include <sys/socket.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud_server/tls_transport.h"
@@ -22,6 +24,9 @@ Result<std::shared_ptr<const ListenerSetup>> ListenerSetup::Load(const ListenerC
   }
   return std::shared_ptr<const ListenerSetup>(std::move(setup));
 }
+
+// Linux takes a listening socket that is shut down out of its port at once.
+void Listener::Refuse() { shutdown(fd_.get(), SHUT_RD); }
 
 Result<std::unique_ptr<Listener>> Listener::Open(std::shared_ptr<const ListenerSetup> setup,
                                                  std::uint16_t index) {

@@ -35,6 +35,9 @@ class Listener {
   const HostPort& address() const { return address_; }  // The real one, after port 0.
   Protocol protocol() const { return protocol_; }
 
+  // New connections are refused from now on; no loop may accept any more.
+  void Refuse();
+
   // Those that new connections come under; connections keep the ones that they came under.
   std::shared_ptr<const ListenerSetup> setup() const;
   void Replace(std::shared_ptr<const ListenerSetup> setup);

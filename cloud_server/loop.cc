@@ -16,7 +16,6 @@ namespace {
 
 using telemetry::Stat;
 
-constexpr std::chrono::milliseconds kTick{100};
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
@@ -80,6 +79,8 @@ Loop::Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Lim
       hub_(hub),
       stats_(stats),
       limits_(limits),
+      access_(hub->access),
+      has_acl_(access_->has_acl()),
       events_(std::move(events)),
       wake_(std::move(wake)),
       read_buffer_(2 * kReadBytes),
@@ -120,7 +121,7 @@ void Loop::NoteReload(bool succeeded) {
 }
 
 std::int64_t Loop::TickOf(std::int64_t steady_ns) const {
-  return (steady_ns - start_ns_) / std::chrono::nanoseconds(kTick).count();
+  return (steady_ns - start_ns_) / std::chrono::nanoseconds(kLoopTick).count();
 }
 
 void Loop::OnTick() {
@@ -136,9 +137,10 @@ void Loop::OnTick() {
     stats_->Add(Stat::kRetainedBytes, expired.bytes);
   }
   for (const auto& acceptor : acceptors_) {
-    if (!stop_reading_) acceptor->Retry();
+    if (!stop_reading_ && draining_ == nullptr) acceptor->Retry();
   }
-  events_->RunAfter(kTick, [this] { OnTick(); });
+  DrainSome();
+  events_->RunAfter(kLoopTick, [this] { OnTick(); });
 }
 
 void Loop::Accept(UniqueFd fd, const Listener& listener) {
@@ -254,18 +256,23 @@ void Loop::CloseNow(Connection* connection) {
   connection->Finish();  // A CONNACK or DISCONNECT that says why.
   stats_->Add(connection->close_reason());
   Detach(connection);
+  logins_.erase(connection);
   std::erase(dirty_, connection);
   TakeOut(connection);
   stats_->Add(Stat::kConnections, -1);
   hub_->connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void Loop::StopAccepting() {
+  for (const auto& acceptor : acceptors_) {
+    if (!acceptor->paused()) events_->Remove(acceptor->fd(), acceptor.get());
+  }
+}
+
 void Loop::StopReading(std::function<void()> done) {
   events_->Post([this, done = std::move(done)] {
     stop_reading_ = true;
-    for (const auto& acceptor : acceptors_) {
-      if (!acceptor->paused()) events_->Remove(acceptor->fd(), acceptor.get());
-    }
+    if (draining_ == nullptr) StopAccepting();
     for (const auto& connection : connections_) connection->SetReading(false);
     SendBatches(false);
     done();

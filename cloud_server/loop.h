@@ -1,21 +1,29 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/event_loop.h"
+#include "cloud_server/access.h"
 #include "cloud_server/channel.h"
+#include "cloud_server/client_report.h"
 #include "cloud_server/connection.h"
 #include "cloud_server/hash.h"
 #include "cloud_server/limits.h"
 #include "cloud_server/listener.h"
+#include "cloud_server/login_delay.h"
+#include "cloud_server/logins.h"
+#include "cloud_server/presence.h"
 #include "cloud_server/retained.h"
 #include "cloud_server/route_cache.h"
 #include "cloud_server/session.h"
@@ -28,6 +36,25 @@ namespace atalaya::cloud_server {
 
 class Loop;
 
+// What became of the name, password and certificate of a CONNECT.
+struct LoginOutcome {
+  bool waits = false;  // Not known yet: the connection's ResumeConnect is called when it is.
+  mqtt::Reason reason = mqtt::Reason::kSuccess;  // Or why it is refused, and what counts it.
+  telemetry::Stat counter{};
+  std::string user;  // "" for an anonymous client.
+  bool by_certificate = false;
+};
+
+// How far a loop has come with its sessions, some of which are looked at in each turn.
+struct SessionScan {
+  std::size_t bucket = 0;
+  std::size_t buckets = 0;  // As many as there were at the start: a rehash starts it anew.
+};
+
+inline constexpr std::size_t kScannedAtOnce = 1000;  // Sessions, or empty places for them.
+inline constexpr std::chrono::milliseconds kLoopTick{100};
+inline constexpr std::size_t kLoginThreads = 2;
+
 // What a CONNECT wants of its session.
 struct AttachRequest {
   std::string_view client_id;
@@ -36,6 +63,7 @@ struct AttachRequest {
   std::uint16_t receive_maximum = kNoReceiveMaximum;
   MessagePtr will;
   std::uint32_t will_delay_s = 0;
+  const LoginOutcome* login = nullptr;
 };
 
 // What became of one filter of a SUBSCRIBE.
@@ -54,6 +82,9 @@ struct Hub {
   std::vector<std::unique_ptr<Channel>> channels;  // From loop a to loop b at a * loops.size() + b.
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> sessions{0};
+  std::shared_ptr<const Access> access;  // What loops start with; see Loop::SetAccess.
+  LoginDelays login_delays{SystemClock()};
+  LoginPool login_pool{kLoginThreads};  // Behind the loops, as it calls them.
 
   Channel& ChannelBetween(std::size_t from, std::size_t to) {
     return *channels[from * loops.size() + to];
@@ -83,7 +114,9 @@ class Loop : public IoHandler {
 
   // Any thread.
   void SetLimits(const Limits& limits);
-  void NoteReload(bool succeeded);                   // In the figures.
+  void NoteReload(bool succeeded);  // In the figures.
+  // Clients that may not stay are disconnected, subscriptions that may not be read end.
+  void SetAccess(std::shared_ptr<const Access> access);
   void StopReading(std::function<void()> done);      // First half of a stop: nothing new comes in.
   void FinishStop(std::chrono::milliseconds drain);  // Second half: what is left goes out.
   void Wake();                                       // There is something in an inbox.
@@ -106,6 +139,24 @@ class Loop : public IoHandler {
   void ScheduleClose(Connection* connection);
   void HandOff(Connection* connection, std::uint16_t to);
 
+  // Looks at who the client of a CONNECT is. One whose password has to be looked up waits.
+  LoginOutcome LogIn(Connection* connection, const mqtt::Connect& packet);
+  // Whether a client that has logged in may have this id and this will.
+  mqtt::Reason MayConnect(const LoginOutcome& login, std::string_view client_id,
+                          const std::optional<mqtt::Will>& will) const;
+  // Whether MayPublish has to be asked about `topic` at all.
+  bool NeedsLook(std::string_view topic) const { return has_acl_ || IsOwnTopic(topic); }
+  Verdict MayPublish(Session* session, std::string_view topic, bool retain);
+
+  // For the admin API, any thread. `answer` and `done` are called on the loop's thread.
+  void ListClients(const ClientQuery& query, std::function<void(std::vector<ClientReport>)> answer);
+  void InspectClient(const std::string& client_id,
+                     std::function<void(std::optional<ClientReport>)> answer);
+  void DisconnectClient(const std::string& client_id, std::function<void(bool)> answer);
+  // Accepts nobody any more and sends the clients away, evenly over `within`.
+  void Drain(std::chrono::nanoseconds within, const std::string& use_server,
+             std::function<void()> done);
+
   // Ties `connection` to its client's session, which is made, resumed or replaced; another
   // connection of the same client is closed. nullptr at the limit of sessions.
   Session* Attach(Connection* connection, const AttachRequest& request, bool* present);
@@ -115,6 +166,9 @@ class Loop : public IoHandler {
   bool Publish(Publication* publication);
   void Publish(const Burst& burst);  // `burst.topic` is a valid topic name.
   bool KnowsTopic(std::string_view topic) { return routes_.Knows(topic); }
+
+  // Tells those who subscribe to it whether the session's client is connected.
+  void TellPresence(const Session& session);
 
   // Sends what waits in `session` as far as its client and the limits take it.
   void Pump(Session* session);
@@ -136,6 +190,21 @@ class Loop : public IoHandler {
     using is_transparent = void;
     std::size_t operator()(std::string_view key) const { return HashBytes(key); }
   };
+
+  // A client whose password is being looked up.
+  struct Login {
+    enum class State : std::uint8_t { kWaits, kTurn, kGood, kWrong };
+    std::uint64_t ticket = 0;  // Tells it from one of an earlier connection at the same address.
+    std::string address;       // As AddressKey gives it.
+    State state = State::kWaits;
+  };
+  using Logins = std::unordered_map<Connection*, Login>;
+  struct Draining {
+    std::int64_t end_by_ns = 0;
+    std::string use_server;
+    std::function<void()> done;  // Empty once called.
+  };
+  struct Listing;
 
   Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Limits& limits,
        std::unique_ptr<EventLoop> events, UniqueFd wake);
@@ -172,6 +241,47 @@ class Loop : public IoHandler {
   void RedistributeGone(Session* session, std::vector<Delivery> deliveries);
   void SendTo(std::uint16_t loop, Publication* publication);
   void DrainInboxes();
+  void StopAccepting();
+
+  void BeginLogin(Connection* connection, std::string address, LoginOutcome* outcome);
+  void OnLoginTurn(Connection* connection, std::uint64_t ticket);
+  void ResumeLogin(Connection* connection, std::uint64_t ticket);
+  LoginOutcome FinishLogin(Logins::iterator found, const mqtt::Connect& packet);
+  bool SubmitLogin(Connection* connection, std::uint64_t ticket, const mqtt::Connect& packet);
+  void ApplyAccess(const std::shared_ptr<const Access>& before, SessionScan scan,
+                   std::uint64_t rules);
+  bool MayStay(const Session& session, int fd, const Access& before) const;
+  void DropUnreadable(Session* session);
+
+  // Calls visit(Session*) for some sessions; false where these were the last. `visit` may not make
+  // or end sessions.
+  template <typename Visit>
+  bool ScanSome(SessionScan* scan, const Visit& visit) {
+    if (scan->buckets != sessions_.bucket_count()) *scan = {0, sessions_.bucket_count()};
+    for (std::size_t seen = 0; scan->bucket < scan->buckets && seen < kScannedAtOnce;) {
+      for (auto at = sessions_.begin(scan->bucket); at != sessions_.end(scan->bucket); ++at) {
+        visit(at->second.get());
+        ++seen;
+      }
+      ++scan->bucket;
+      ++seen;
+    }
+    return scan->bucket < scan->buckets;
+  }
+
+  // presence/<client>.
+  void DeliverPresence(const PresenceStatus& status);
+  static PresenceStatus StatusOf(const Session& session);
+  static Publication PublicationOf(const PresenceStatus& status);
+  void AskPresence(const Session& session, const mqtt::Subscription& subscription,
+                   std::uint32_t subscription_id);
+  void AnswerPresence(const PresenceQuestion& question, const std::string& only, SessionScan scan);
+  void ReceivePresence(const PresenceQuestion& question,
+                       const std::vector<PresenceStatus>& statuses);
+
+  void ListSome(const std::shared_ptr<Listing>& listing, SessionScan scan);
+  ClientReport ReportOf(const Session& session) const;
+  void DrainSome();
   void SendBatch(std::size_t to);
   bool PushBatches(std::size_t to);  // Whether the other loop must be told.
   void SendBatches(bool may_help);
@@ -183,6 +293,12 @@ class Loop : public IoHandler {
   Hub* const hub_;
   telemetry::StatsLoop* const stats_;
   Limits limits_;
+  std::shared_ptr<const Access> access_;
+  bool has_acl_ = false;
+  std::uint64_t rules_ = 1;  // Grows with each SetAccess.
+  Logins logins_;
+  std::uint64_t last_ticket_ = 0;
+  std::unique_ptr<Draining> draining_;  // nullptr: not being drained.
   std::unique_ptr<EventLoop> events_;
   UniqueFd wake_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;

@@ -122,6 +122,7 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
     publication.shared = message;
     Deliver(session, std::min(subscription.qos, message->qos()), true, ids, &publication);
   });
+  AskPresence(*session, subscription, subscription_id);
 }
 
 void Loop::SendBatch(std::size_t to) {

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "cloud_server/loop.h"
 #include "cloud_server/message_properties.h"
 #include "mqtt/topic.h"
@@ -12,6 +13,18 @@ namespace atalaya::cloud_server {
 namespace {
 
 using telemetry::Stat;
+
+Stat CounterOf(mqtt::Reason refused_subscribe) {
+  if (refused_subscribe == mqtt::Reason::kQuotaExceeded) return Stat::kSubscribeRefusedQuota;
+  if (refused_subscribe == mqtt::Reason::kNotAuthorized) {
+    return Stat::kSubscribeRefusedNotAuthorized;
+  }
+  return Stat::kSubscribeRefusedFilter;
+}
+
+const char* WordOf(Stat reason) {
+  return telemetry::kStats[static_cast<std::size_t>(reason)].label_value.data();
+}
 
 }  // namespace
 
@@ -29,11 +42,13 @@ std::string Loop::InventClientId() const {
 
 Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool* present) {
   auto found = sessions_.find(request.client_id);
+  bool took_over = false;
   if (found != sessions_.end()) {
     Session* const session = found->second.get();
     if (Connection* const other = session->connection; other != nullptr) {
       other->CloseSaying(Stat::kClosedTakeover, mqtt::Reason::kSessionTakenOver);
       Detach(other);
+      took_over = true;
       found = sessions_.find(request.client_id);  // One that does not outlive it has ended.
     }
   }
@@ -64,6 +79,15 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
   session->will = request.will;  // One that still waits is not published (MQTT-3.1.3-9).
   session->will_delay_s = request.will_delay_s;
   session->will_due_ns = 0;
+  if (request.login->user.empty()) {
+    session->rights.reset();
+  } else {
+    session->rights = std::make_unique<Rights>();
+    session->rights->user = request.login->user;
+    session->rights->by_certificate = request.login->by_certificate;
+  }
+  session->since_ms = SystemClock().NowMs();
+  session->since_reason = took_over ? "takeover" : "connect";
   return session;
 }
 
@@ -75,6 +99,13 @@ void Loop::Detach(Connection* connection) {
   stats_->Add(Stat::kSessionsConnected, -1);
   stats_->Add(Stat::kSessionsOffline);
   if (connection->close_reason() == Stat::kClosedServerStopping) session->will = MessagePtr();
+  session->since_ms = SystemClock().NowMs();
+  session->since_reason = WordOf(connection->close_reason());
+  const bool is_taken_over = connection->close_reason() == Stat::kClosedTakeover;
+  // One that is taken over stays online; and who stops has other things to say.
+  if (!is_taken_over && connection->close_reason() != Stat::kClosedServerStopping) {
+    TellPresence(*session);
+  }
   if (session->will && session->will_delay_s == 0) PublishWill(session);
   if (session->expiry_s == 0) return EndSession(session, Stat::kSessionsEndedClean);
   const std::int64_t now = now_ns();
@@ -106,6 +137,10 @@ void Loop::PublishWill(Session* session) {
   const MessagePtr will = std::exchange(session->will, MessagePtr());
   session->will_due_ns = 0;
   if (!will) return;
+  if (NeedsLook(will->topic()) && !MayPublish(session, will->topic(), will->retain()).allowed()) {
+    stats_->Add(Stat::kPublishRefusedNotAuthorized);  // A reload has taken the right away.
+    return;
+  }
   stats_->Add(Stat::kWillsPublished);
   std::string scratch;
   const PublisherProperties own = TakePublisherProperties(will->properties(), &scratch);
@@ -148,7 +183,7 @@ mqtt::Reason Loop::WhyRefused(const Session& session, const mqtt::Subscription& 
   if (CountLevels(wanted.filter) > kMaxTopicLevels || (shared.is_shared && !shared.is_valid)) {
     return mqtt::Reason::kTopicFilterInvalid;
   }
-  return mqtt::Reason::kSuccess;
+  return access_->MaySubscribe({session.user(), session.client_id()}, wanted.filter).reason;
 }
 
 std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subscribe& packet) {
@@ -160,8 +195,7 @@ std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subs
     outcome.is_new = session->subscriptions.find(wanted.filter) == session->subscriptions.end();
     outcome.reason = WhyRefused(*session, wanted, outcome.is_new);
     if (outcome.reason != mqtt::Reason::kSuccess) {
-      stats_->Add(outcome.reason == mqtt::Reason::kQuotaExceeded ? Stat::kSubscribeRefusedQuota
-                                                                 : Stat::kSubscribeRefusedFilter);
+      stats_->Add(CounterOf(outcome.reason));
       continue;
     }
     outcome.granted = wanted.qos;

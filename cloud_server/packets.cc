@@ -83,16 +83,25 @@ void Connection::RejectUnexpected() {
 }
 
 void Connection::CloseSaying(Stat counter, Reason reason, std::string_view text) {
-  if (!closing_ && accepted_ && version_ == mqtt::Version::k5) {
-    std::string properties;
-    if (!text.empty() && terms_->problem_info) {
-      mqtt::PropertyWriter(&properties).Text(mqtt::Property::kReasonString, text);
-    }
-    const mqtt::Disconnect packet{PacketType::kDisconnect, reason, mqtt::Properties(properties)};
-    SendPacket(PacketType::kDisconnect,
-               [&](std::string* out) { mqtt::EncodeDisconnect(packet, version_, out); });
-  }
+  if (terms_ != nullptr && !terms_->problem_info) text = {};
+  SendDisconnect(reason, mqtt::Property::kReasonString, text);
   Close(counter);
+}
+
+void Connection::CloseForAnotherServer(const std::string& use_server) {
+  SendDisconnect(use_server.empty() ? Reason::kServerShuttingDown : Reason::kUseAnotherServer,
+                 mqtt::Property::kServerReference, use_server);
+  Close(Stat::kClosedDrained);
+}
+
+// Only a 5.0 client that has had its CONNACK can be told. `text` may be empty.
+void Connection::SendDisconnect(Reason reason, mqtt::Property property, std::string_view text) {
+  if (closing_ || !accepted_ || version_ != mqtt::Version::k5) return;
+  std::string properties;
+  if (!text.empty()) mqtt::PropertyWriter(&properties).Text(property, text);
+  const mqtt::Disconnect packet{PacketType::kDisconnect, reason, mqtt::Properties(properties)};
+  SendPacket(PacketType::kDisconnect,
+             [&](std::string* out) { mqtt::EncodeDisconnect(packet, version_, out); });
 }
 
 }  // namespace atalaya::cloud_server

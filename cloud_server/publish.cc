@@ -10,13 +10,6 @@ namespace atalaya::cloud_server {
 using mqtt::PacketType;
 using telemetry::Stat;
 
-namespace {
-
-// Topics that the server alone publishes to.
-bool IsServersOwn(std::string_view topic) { return topic.starts_with("$SYS/") || topic == "$SYS"; }
-
-}  // namespace
-
 // Takes `first`, and the packets of the same kind and topic behind it, as one burst. 0 where
 // `first` is no plain publish at QoS 0, or a broken one: then it is handled as any other packet.
 std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& first) {
@@ -40,6 +33,8 @@ std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& fir
       !(mqtt::IsValidTopicName(burst.topic) && mqtt::IsValidUtf8(burst.topic))) {
     return 0;
   }
+  const bool may =
+      !loop_->NeedsLook(burst.topic) || loop_->MayPublish(session, burst.topic, false).allowed();
   const std::size_t limit = loop_->limits().max_packet_bytes;
   std::size_t size = first.size;
   burst.packets = 1;
@@ -57,7 +52,11 @@ std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& fir
   stats.Add(Stat::kReceivedPublish, burst.packets);
   stats.Add(Stat::kPublishesReceivedQos0, burst.packets);
   stats.Add(Stat::kPublishReceivedBytes, static_cast<std::int64_t>(burst.payload_bytes));
-  loop_->Publish(burst);
+  if (may) {
+    loop_->Publish(burst);
+  } else {
+    stats.Add(Stat::kPublishRefusedNotAuthorized, burst.packets);
+  }
   return size;
 }
 
@@ -76,8 +75,11 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
     packet->properties = own.passed_on;
     if (own.expiry_s) publication.expires_ns = loop_->now_ns() + *own.expiry_s * kNsPerSecond;
   }
+  if (loop_->NeedsLook(packet->topic)) {
+    const Verdict verdict = loop_->MayPublish(session, packet->topic, packet->retain);
+    if (!verdict.allowed()) return RefusePublish(*packet, verdict);
+  }
   publication.packet = *packet;
-  if (IsServersOwn(packet->topic)) return RefusePublish(*packet);
   const bool is_new = packet->qos != mqtt::Qos::k2 || session->BeginIncoming(packet->packet_id);
   const bool matched = !is_new || loop_->Publish(&publication);
   const mqtt::Reason reason =
@@ -91,14 +93,15 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
 
 // What the client may not publish is acknowledged, as nothing else would stop it from sending it
 // again; only 5.0 is told the reason (3.1.1, 3.3.5).
-void Connection::RefusePublish(const mqtt::Publish& packet) {
+void Connection::RefusePublish(const mqtt::Publish& packet, const Verdict& verdict) {
   loop_->stats().Add(Stat::kPublishRefusedNotAuthorized);
-  const mqtt::Reason reason = mqtt::Reason::kNotAuthorized;
-  if (packet.qos == mqtt::Qos::k1) SendAck(PacketType::kPuback, packet.packet_id, reason);
+  if (packet.qos == mqtt::Qos::k1) {
+    SendAck(PacketType::kPuback, packet.packet_id, verdict.reason, verdict.why);
+  }
   if (packet.qos != mqtt::Qos::k2) return;
   // Before 5.0 the exchange goes on; in 5.0 an error ends it (4.3.3).
   if (terms_ == nullptr) session->BeginIncoming(packet.packet_id);
-  SendAck(PacketType::kPubrec, packet.packet_id, reason);
+  SendAck(PacketType::kPubrec, packet.packet_id, verdict.reason, verdict.why);
 }
 
 // Puts in the topic that an alias stands for. False where the alias is wrong: the connection is

@@ -47,6 +47,13 @@ const Route& RouteCache::Find(std::string_view topic) {
   return *last_;
 }
 
+const Route& RouteCache::FindOnce(std::string_view topic) {
+  if (index_->version() != view_.version) index_->Refresh(&view_);
+  once_.topic = topic;
+  Compute(&once_);
+  return once_;
+}
+
 bool RouteCache::IsSpoiled(const Route& route) const {
   const std::uint64_t behind = view_.version - route.version;
   if (behind > view_.changes.size()) return true;

@@ -50,6 +50,10 @@ class RouteCache {
   // The route stays until the next Find.
   const Route& Find(std::string_view topic);
 
+  // The same without a place in the cache, for topics that are seldom published to. The route stays
+  // until the next FindOnce.
+  const Route& FindOnce(std::string_view topic);
+
   // Whether the topic is cached, and so known to be valid.
   bool Knows(std::string_view topic);
 
@@ -65,6 +69,7 @@ class RouteCache {
   const SubscriptionIndex* index_;
   std::uint16_t loop_;
   SubscriptionIndex::View view_;
+  Route once_;
   Route* last_ = nullptr;  // Most publishes are to the topic of the one before.
   std::unordered_map<std::string_view, std::unique_ptr<Route>, Hasher>
       routes_;  // Keys: Route::topic.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/clock.h"
+
 namespace atalaya::cloud_server {
 namespace {
 
@@ -17,7 +19,7 @@ std::uint16_t IdAfter(std::uint16_t packet_id, std::uint32_t steps) {
 }  // namespace
 
 Session::Session(std::string client_id, telemetry::StatsLoop* stats)
-    : client_id_(std::move(client_id)), stats_(stats) {}
+    : since_ms(SystemClock().NowMs()), client_id_(std::move(client_id)), stats_(stats) {}
 
 Session::~Session() {
   const auto lost = static_cast<std::int64_t>(queue_.size() + in_flight_count_);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "cloud_server/limits.h"
 #include "cloud_server/message.h"
+#include "cloud_server/rights.h"
 #include "cloud_server/ring_queue.h"
 #include "cloud_server/subscriptions.h"
 #include "cloud_server/timer_wheel.h"
@@ -43,6 +45,7 @@ class Session : public TimerWheel::Entry {
   Session& operator=(const Session&) = delete;
 
   const std::string& client_id() const { return client_id_; }
+  std::string_view user() const { return rights == nullptr ? std::string_view() : rights->user; }
 
   Connection* connection = nullptr;  // Not owned; nullptr while the client is away.
   std::uint32_t expiry_s = 0;        // How long it outlives its connection, or kNeverExpires.
@@ -53,6 +56,12 @@ class Session : public TimerWheel::Entry {
   MessagePtr will;
   std::uint32_t will_delay_s = 0;
   std::int64_t will_due_ns = 0;  // While the client is away; 0: not waiting.
+
+  std::unique_ptr<Rights> rights;  // May be nullptr.
+
+  // Since when the client is connected or away (UTC), and why, in a static word for presence.
+  std::int64_t since_ms = 0;
+  const char* since_reason = "restart";
 
   std::uint16_t receive_maximum = kNoReceiveMaximum;  // What the client takes in flight.
 
@@ -73,6 +82,8 @@ class Session : public TimerWheel::Entry {
   std::optional<Delivery> TakeNext(const Limits& limits, std::int64_t now_ns);
   bool HasWaiting() const { return queue_size() > 0; }
   std::size_t queue_size() const { return queue_.size(); }
+  std::size_t queue_bytes() const { return queue_bytes_; }
+  std::size_t in_flight() const { return in_flight_count_; }
 
   // What a client that comes back has to get again, in the order it was first sent (MQTT-4.4.0-1,
   // MQTT-4.6.0-1).

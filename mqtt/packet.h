@@ -86,6 +86,7 @@ enum class Reason : std::uint8_t {
   kPayloadFormatInvalid = 0x99,
   kQosNotSupported = 0x9B,
   kSharedNotSupported = 0x9E,
+  kUseAnotherServer = 0x9C,
   kConnectionRateExceeded = 0x9F,
 };
 

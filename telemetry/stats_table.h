@@ -191,7 +191,13 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kSubscribeRefusedQuota, kSubscriptionsRefused, "reason", "quota")                       \
   STAT(kSubscribeRefusedFilter, kSubscriptionsRefused, "reason", "filter")                     \
   STAT(kSubscribeRefusedNotAuthorized, kSubscriptionsRefused, "reason", "not_authorized")      \
-  STAT(kPublishRefusedNotAuthorized, kPublishesRefused, "reason", "not_authorized")
+  STAT(kPublishRefusedNotAuthorized, kPublishesRefused, "reason", "not_authorized")            \
+  STAT(kRefusedLoginRate, kConnectionsRefused, "reason", "login_rate")                         \
+  STAT(kRefusedLoginsBusy, kConnectionsRefused, "reason", "logins_busy")                       \
+  STAT(kClosedNotAuthorized, kConnectionsClosed, "reason", "not_authorized")                   \
+  STAT(kClosedAdministrative, kConnectionsClosed, "reason", "administrative")                  \
+  STAT(kClosedDrained, kConnectionsClosed, "reason", "drained")                                \
+  STAT(kSubscriptionsEndedNotAuthorized, kSubscriptionsRefused, "reason", "ended_by_reload")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };

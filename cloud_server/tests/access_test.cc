@@ -136,7 +136,8 @@ TEST(Access, NamesAPasswordFileThatCannotBeUsed) {
   const Result<std::shared_ptr<const Access>> access =
       Access::Load(Read("[access]\npassword_file = '/nowhere/passwords'"));
   ASSERT_FALSE(access);
-  EXPECT_THAT(access.error().message, HasSubstr("[access] password_file: /nowhere/passwords"));
+  EXPECT_THAT(access.error().message,
+              HasSubstr("server.toml:2:17: password_file: /nowhere/passwords: cannot open"));
 }
 
 }  // namespace
