@@ -52,18 +52,26 @@ class Packets:
 
     def idle(self):
         """Memory is that of a fresh server's first crowd; CPU the median of all crowds."""
-        figure = "10,000 idle connections"
+        figure = "idle connections"
         if not self.bench.wants(figure):
             return
-        count = self.bench.count(10_000) if self.bench.tiny else 10_000
-        cpu_us, bytes_each = {}, {}
-        for name in self.servers.names():
-            with self.servers.start(name) as server:
-                crowds = self.meter.lines(server, "idle", count, 0, 200, 1 if self.bench.quick else self.bench.repeat)
-            cpu_us[name] = median_of(crowds)["server_cpu_ns"] / 1e3
-            bytes_each[name] = crowds[0]["bytes_each"]
-        self.table.add(f"{figure}, memory of each", "B", bytes_each, 735)
-        self.table.add(f"{figure}, connecting each", "us", cpu_us, 20)
+        count = 100 if self.bench.tiny else 10_000
+        repeats = 1 if self.bench.quick else self.bench.repeat
+        plain = self._crowds(self.servers.names(), self.servers.start, count, False, repeats)
+        self.table.add(f"10,000 {figure}, memory of each", "B", {name: found["bytes_each"] for name, found in plain.items()}, 735)
+        self.table.add(f"10,000 {figure}, connecting each", "us", {name: found["us"] for name, found in plain.items()}, 20)
+        count //= 10  # A handshake costs far more than all the rest.
+        tls = self._crowds(self.servers.names(OURS, MOSQUITTO), self.servers.start_tls, count, True, 1)
+        self.table.add(f"1,000 {figure} with TLS, memory of each", "B", {name: found["bytes_each"] for name, found in tls.items()})
+        self.table.add(f"1,000 {figure} with TLS, connecting each", "us", {name: found["us"] for name, found in tls.items()})
+
+    def _crowds(self, names: list[str], start, count: int, tls: bool, repeats: int) -> dict:
+        found = {}
+        for name in names:
+            with start(name) as server:
+                crowds = self.meter.lines(server, "idle", count, int(tls), 200, repeats)
+            found[name] = {"us": median_of(crowds)["server_cpu_ns"] / 1e3, "bytes_each": crowds[0]["bytes_each"]}
+        return found
 
     def curve(self):
         """1,000 topics in turn, to one wildcard subscription, beside more and more others."""

@@ -22,6 +22,19 @@ persistence false
 max_connections -1
 set_tcp_nodelay true
 """
+# `user` counts where root starts it: otherwise it gives up its rights before it reads the key.
+MOSQUITTO_TLS = """\
+certfile {folder}/certificate.pem
+keyfile {folder}/key.pem
+user root
+"""
+OURS_TLS = """\
+[[listener]]
+address = "127.0.0.1:{port}"
+protocol = "mqtts"
+certificate_file = "{folder}/certificate.pem"
+key_file = "{folder}/key.pem"
+"""
 NATS_CONFIG = """\
 listen: 127.0.0.1:{port}
 max_connections: 20000
@@ -59,6 +72,28 @@ class PacketServers:
     def start_all(self, stack, *wanted: str, cpu: int | None = None) -> dict[str, Process]:
         """Starts each and leaves its end to `stack`."""
         return {name: stack.enter_context(self.start(name, cpu)) for name in self.names(*wanted)}
+
+    def start_tls(self, name: str) -> Process:
+        """Ours or mosquitto, with TLS on its port and a certificate of its own making."""
+        port = free_port()
+        command = self._commands[name](port)
+        folder = self._folder("tls", port)
+        made = subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+             "-subj", "/CN=localhost", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+            capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise b.Failed(f"openssl made no certificate: {made.stderr[-300:]}")
+        (folder / "key.pem").chmod(0o600)
+        if name == MOSQUITTO:
+            with command[-1].open("a") as config:
+                config.write(MOSQUITTO_TLS.format(folder=folder))
+        else:
+            config = folder / "cloud_server.toml"
+            config.write_text(OURS_TLS.format(folder=folder, port=port))
+            at = command.index("--listen")
+            command[at:at + 2] = ["--config", config]
+        return Process(name, command, port, self.bench.dir)
 
     def _folder(self, name: str, port: int) -> pathlib.Path:
         folder = self.bench.dir / f"{name}-{port}"

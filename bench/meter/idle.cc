@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "bench/meter/modes.h"
 #include "bench/meter/quit.h"
+#include "bench/meter/tls_stream.h"
 #include "bench/meter/usage.h"
 
 namespace atalaya::bench {
@@ -20,7 +22,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPause{100};
 constexpr int kLongestPauses = 40;
-constexpr std::size_t kSubackBytes = 5;
 
 // Connects many clients from one thread, a bounded number of them at a time.
 class Crowd {
@@ -49,6 +50,7 @@ class Crowd {
  private:
   struct Member {
     UniqueFd fd;
+    std::optional<TlsStream> tls;  // Of a plan with TLS, once connected.
     bool spoke = false;
     std::string answer;
   };
@@ -75,27 +77,44 @@ class Crowd {
 
   void Step(std::size_t i, std::uint32_t happened) {
     Member& member = members_[i];
-    if (!member.spoke && (happened & EPOLLOUT) != 0) {
-      std::string hello = ConnectBytes(target_.protocol, fmt::format("c{}", i));
-      if (plan_.subscribed) hello += SubscribeBytes(target_.protocol, {fmt::format("x/{}", i)});
-      if (send(member.fd.get(), hello.data(), hello.size(), MSG_NOSIGNAL) !=
-          static_cast<ssize_t>(hello.size()))
-        Quit("connection {} was refused", i);
-      member.spoke = true;
-      return Watch(EPOLL_CTL_MOD, i, EPOLLIN);
-    }
+    if (!member.spoke) return Greet(i, &member, happened);
     std::array<char, 4096> bytes;
-    const ssize_t got = recv(member.fd.get(), bytes.data(), bytes.size(), 0);
-    if (got <= 0) Quit("connection {} was refused", i);
-    member.answer.append(bytes.data(), static_cast<std::size_t>(got));
+    std::size_t got = 0;
+    if (member.tls) {
+      got = member.tls->Read(bytes.data(), bytes.size());
+    } else {
+      const ssize_t plain = recv(member.fd.get(), bytes.data(), bytes.size(), 0);
+      if (plain <= 0) Quit("connection {} was refused", i);
+      got = static_cast<std::size_t>(plain);
+    }
+    member.answer.append(bytes.data(), got);
     if (!IsServed(member)) return;
     member.answer = {};
     ++served_;
   }
 
+  void Greet(std::size_t i, Member* member, std::uint32_t happened) {
+    if ((happened & (EPOLLERR | EPOLLHUP)) != 0) Quit("connection {} was refused", i);
+    if (plan_.tls) {
+      if (!member->tls) member->tls.emplace(member->fd.get());
+      const TlsStream::Wants wants = member->tls->Handshake();
+      if (wants == TlsStream::Wants::kRead) return Watch(EPOLL_CTL_MOD, i, EPOLLIN);
+      if (wants == TlsStream::Wants::kWrite) return Watch(EPOLL_CTL_MOD, i, EPOLLOUT);
+    }
+    const std::string hello = ConnectBytes(target_.protocol, fmt::format("c{}", i));
+    if (member->tls) {
+      member->tls->Write(hello);
+    } else if (send(member->fd.get(), hello.data(), hello.size(), MSG_NOSIGNAL) !=
+               static_cast<ssize_t>(hello.size())) {
+      Quit("connection {} was refused", i);
+    }
+    member->spoke = true;
+    Watch(EPOLL_CTL_MOD, i, EPOLLIN);
+  }
+
   bool IsServed(const Member& member) const {
     if (target_.protocol == Protocol::kNats) return member.answer.ends_with("PONG\r\n");
-    return member.answer.size() >= kConnackBytes + (plan_.subscribed ? kSubackBytes : 0);
+    return member.answer.size() >= kConnackBytes;
   }
 
   const Target& target_;

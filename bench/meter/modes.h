@@ -40,9 +40,10 @@ void RunPaced(const Target& target, std::size_t payload_bytes, std::int64_t rate
 // `connections` clients that connect, `concurrent` of them at a time, and stay silent: connect_us
 // of server CPU each, and bytes_each of memory (of the first repetition; later ones find memory
 // that was freed before).
+// With `tls` they shake hands first, without asking whose the certificate is.
 struct IdlePlan {
   std::size_t connections = 10'000;
-  bool subscribed = false;
+  bool tls = false;
   std::size_t concurrent = 200;
   int repeats = 1;
 };
