@@ -11,8 +11,8 @@ RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the m
 TEST_PACKAGES=(
   libgtest-dev libgmock-dev clang-format chromium mosquitto-clients python3-paho-mqtt python3-prometheus-client
   systemd util-linux iproute2 curl openssl ca-certificates
-  libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1  # What the unpacked mosquitto links.
 )
+PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1)  # What the unpacked mosquitto links.
 # Unpacked under build/peers/, never installed: they would start services or take a port.
 PEER_PACKAGES=(prometheus prometheus-node-exporter mosquitto nats-server)
 

@@ -30,7 +30,8 @@ class Bench(contextlib.ExitStack):
 
     def __enter__(self):
         super().__enter__()
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="atalaya-bench-"))
+        build = ROOT / "build"  # Rather than /tmp, which may be memory: some figures are of the disk.
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=build if build.is_dir() else None))
         self.callback(shutil.rmtree, self.dir, ignore_errors=True)
         return self
 
