@@ -127,6 +127,7 @@ void Agent::Introduce() {
   fields.Add("refused_packets", stats.refused);
   fields.Add("queued_packets", std::uint64_t{stats.queued_packets});
   fields.Add("spool_bytes", stats.spool_bytes);
+  fields.Add("spool_damaged", stats.spool_damaged);
   introduction_due_ = !Publish("agent", std::move(fields), /*timed=*/false, /*retain=*/true);
 }
 

@@ -19,8 +19,9 @@ namespace atalaya::cloud_client {
 // Takes each reading at its interval and publishes it with QoS 1 on telemetry/ID/TOPIC. On each
 // connect it publishes telemetry/ID/agent, retained: version, interval_seconds,
 // NAME_interval_seconds where a reading has its own, dropped_packets, refused_packets,
-// queued_packets and spool_bytes. Every packet carries `time`, Unix seconds. A reading that fails
-// is logged once until it works again; so is a full queue or spool. Threads: one loop's.
+// queued_packets, spool_bytes and spool_damaged. Every packet carries `time`, Unix seconds. A
+// reading that fails is logged once until it works again; so is a full queue or spool. Threads: one
+// loop's.
 class Agent : public IoHandler {
  public:
   static Result<std::unique_ptr<Agent>> Create(const AgentConfig& config, const Clock& clock);

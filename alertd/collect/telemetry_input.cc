@@ -54,7 +54,7 @@ Status TelemetryInput::Impl::Admit(const TelemetryReading& reading) {
 void TelemetryInput::Impl::OnMessage(const cloud_client::Message& message,
                                      const cloud_client::Acknowledge& done) {
   Result<TelemetryReading> reading =
-      ReadTelemetryPacket(message.topic, message.payload, clock.NowMs());
+      ReadTelemetryPacket(message.topic, message.payload, message.time_ms.value_or(clock.NowMs()));
   Status admitted;
   if (reading) admitted = Admit(*reading);
   if (!reading || !admitted) {
@@ -67,7 +67,7 @@ void TelemetryInput::Impl::OnMessage(const cloud_client::Message& message,
     return;
   }
   last_refused = false;
-  if (reading->samples.empty() || (message.retain && !reading->timed)) {
+  if (reading->samples.empty() || (message.retain && !reading->timed && !message.time_ms)) {
     done();
     return;
   }

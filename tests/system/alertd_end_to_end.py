@@ -3,9 +3,10 @@ restart, and a reload is taken over whole or not at all."""
 
 import json
 import signal
+import time
 import urllib.parse
 
-from harness import Bench, http, run, wait_for
+from harness import Bench, http, run, run_program, wait_for
 
 RULES = """
 [[rule]]
@@ -114,6 +115,23 @@ def crash_fires_at_once_and_resolves(bench, alertd, server, mqtt):
     return server
 
 
+def a_packet_that_was_kept_has_its_time(bench, alertd, mqtt):
+    """Published while no server was there, delivered by a later process: the sample is as old as the publish."""
+    def publish(server: str, value: str):
+        done = run_program("cloud_client", "pub", "--server", f"mqtt://{server}", "--id", "meter", "--spool", bench.dir / "meter",
+                           "--topic", "telemetry/meter/power", "--message", value, "--qos", "1")
+        assert done.returncode == 0, done
+
+    publish("127.0.0.1:1", "231.5")  # Nobody listens there.
+    published_before = time.time()
+    publish(mqtt, "231.6")
+    values = wait_for("both samples", lambda: [
+        value for series in alertd.get("/api/v1/query", query='telemetry_power{client="meter"}[1m]')["result"]
+        for value in series["values"] if len(series["values"]) == 2])
+    assert [value for _, value in values] == ["231.5", "231.6"], values
+    assert values[0][0] <= published_before < values[1][0], (values, published_before)
+
+
 def planned_stop_is_no_alert(alertd, server):
     server.stop()
     wait_for("the stop to be seen", lambda: alertd.value("process_watch_up") == 0)
@@ -163,6 +181,7 @@ def main():
         wait_for("the server's own figures", lambda: alertd.value("cloud_server_up") == 1)
         wait_for("the probe", lambda: alertd.value("probe_success") == 1)
         server = crash_fires_at_once_and_resolves(bench, alertd, server, mqtt)
+        a_packet_that_was_kept_has_its_time(bench, alertd, mqtt)
         planned_stop_is_no_alert(alertd, server)
         state_outlives_a_restart(alertd)
         reload_is_whole_or_nothing(bench, alertd)

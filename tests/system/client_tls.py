@@ -1,4 +1,5 @@
-"""cloud_client over TLS, with accounts, and from client to client, against Debian's mosquitto."""
+"""cloud_client over TLS, against cloud_server and Debian's mosquitto; with accounts, and from client to client, against the
+latter."""
 
 import subprocess
 
@@ -33,9 +34,23 @@ def pub(server: str, *flags):
                                "--retain", *flags)
 
 
-def tls_is_checked_both_ways(bench: harness.Bench):
+def start_mosquitto(bench: harness.Bench) -> int:
     _, port = mosquitto.start(bench, f"cafile {bench.dir}/ca.pem", f"certfile {bench.dir}/server.pem",
                               f"keyfile {bench.dir}/server.key", "require_certificate true", "allow_anonymous true")
+    return port
+
+
+def start_cloud_server(bench: harness.Bench) -> int:
+    config = bench.dir / "server.toml"
+    config.write_text(f'[[listener]]\naddress = "127.0.0.1:0"\nprotocol = "mqtts"\n'
+                      f'certificate_file = "{bench.dir}/server.pem"\nkey_file = "{bench.dir}/server.key"\n'
+                      f'ca_file = "{bench.dir}/ca.pem"\nclient_certificates = "required"\n')
+    server = bench.start("cloud_server", "--config", config, "--data-dir", bench.dir / "data", "--stats-file",
+                         bench.stats_file())
+    return int(server.ready()["mqtts"].rsplit(":", 1)[1])
+
+
+def tls_is_checked_both_ways(bench: harness.Bench, port: int):
     server = f"mqtts://localhost:{port}"
     trust = ("--tls-ca", bench.dir / "ca.pem")
     own = ("--cert", bench.dir / "client.pem", "--key", bench.dir / "client.key")
@@ -54,6 +69,7 @@ def tls_is_checked_both_ways(bench: harness.Bench):
     (bench.dir / "client.key").chmod(0o644)
     done = pub(server, *trust, *own)
     assert done.returncode == 1 and "lets others read" in done.stderr, done
+    (bench.dir / "client.key").chmod(0o600)
 
 
 def accounts_are_asked_for(bench: harness.Bench):
@@ -88,7 +104,8 @@ def one_client_sends_to_another(bench: harness.Bench):
 def main():
     with harness.Bench() as bench:
         make_certificates(bench)
-        tls_is_checked_both_ways(bench)
+        tls_is_checked_both_ways(bench, start_cloud_server(bench))
+        tls_is_checked_both_ways(bench, start_mosquitto(bench))
         accounts_are_asked_for(bench)
         one_client_sends_to_another(bench)
 
