@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     }
     if (i % 16 == 15) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
-  const Status closed = (*client)->Close(std::chrono::seconds(60));
+  const Status closed = (*client)->Close(std::chrono::minutes(10));
   if (!closed) std::fprintf(stderr, "%s\n", closed.error().message.c_str());
   std::printf("closed\n");
   return closed ? 0 : 1;

@@ -87,16 +87,16 @@ def accounts_are_asked_for(bench: harness.Bench):
     assert "code 5" in pub(server, "--mqtt-version", "3.1.1").stderr
 
 
-def one_client_sends_to_another(bench: harness.Bench):
-    _, port = mosquitto.start(bench)
-    server = f"mqtt://127.0.0.1:{port}"
+def one_client_sends_to_another(bench: harness.Bench, address: str):
+    server = f"mqtt://{address}"
 
     def send(to: str):
         return harness.run_program("cloud_client", "send", "--server", server, "--to", to, "--id", "my box", "--message", "hi")
 
     nobody = send("pump/7")
     assert nobody.returncode == 3 and nobody.stderr == "cloud_client: pump/7: no matching subscribers (1 packets)\n", nobody
-    pump = bench.start("cloud_client", "sub", "--server", server, "--topic", "to/pump%2F7/+", "--verbose", "--count", "1")
+    pump = bench.start("cloud_client", "sub", "--server", server, "--id", "pump/7", "--topic", "to/pump%2F7/+",
+                       "--verbose", "--count", "1")
     harness.wait_for("the subscription", lambda: send("pump/7").returncode == 0)
     assert pump.wait() == 0 and pump.lines == ["to/pump%2F7/my%20box hi"], pump.output()
 
@@ -107,7 +107,8 @@ def main():
         tls_is_checked_both_ways(bench, start_cloud_server(bench))
         tls_is_checked_both_ways(bench, start_mosquitto(bench))
         accounts_are_asked_for(bench)
-        one_client_sends_to_another(bench)
+        one_client_sends_to_another(bench, bench.start_server()[1])
+        one_client_sends_to_another(bench, f"127.0.0.1:{mosquitto.start(bench)[1]}")
 
 
 if __name__ == "__main__":
