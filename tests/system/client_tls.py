@@ -46,7 +46,7 @@ def start_cloud_server(bench: harness.Bench) -> int:
                       f'certificate_file = "{bench.dir}/server.pem"\nkey_file = "{bench.dir}/server.key"\n'
                       f'ca_file = "{bench.dir}/ca.pem"\nclient_certificates = "required"\n')
     server = bench.start("cloud_server", "--config", config, "--data-dir", bench.dir / "data", "--stats-file",
-                         bench.stats_file())
+                         bench.stats_file("tls"))
     return int(server.ready()["mqtts"].rsplit(":", 1)[1])
 
 
