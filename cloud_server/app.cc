@@ -62,6 +62,7 @@ Status App::Open() {
       telemetry::StatsWriter::Create({config_.stats_file, config_.name, loops});
   if (!stats) return Forward(stats.error());
   stats_ = std::move(*stats);
+  hub_.stats_file = config_.stats_file;
   for (std::size_t i = 0; i < loops * loops; ++i) {
     hub_.channels.push_back(std::make_unique<Channel>());
   }

@@ -32,6 +32,8 @@ class OutgoingAliases {
  public:
   explicit OutgoingAliases(std::uint16_t maximum) : maximum_(maximum) {}
 
+  bool are_wanted() const { return maximum_ > 0; }
+
   struct Alias {
     std::uint16_t number = 0;  // 0: none, send the topic alone.
     bool is_known = false;     // The client has it already: leave the topic out.

@@ -65,6 +65,10 @@ Limits ReadLimits(ConfigTable table) {
       limits.max_session_expiry.count() % 1000 != 0) {
     table.Fault("max_session_expiry", "must be whole seconds, at most 4294967294s, or 0 for ever");
   }
+  limits.sys_interval = table.Duration("sys_interval", limits.sys_interval);
+  if (limits.sys_interval < std::chrono::milliseconds(0)) {
+    table.Fault("sys_interval", "must be 0 for none, or longer");
+  }
   limits.connect_timeout = table.Duration("connect_timeout", limits.connect_timeout);
   if (limits.connect_timeout <= std::chrono::milliseconds(0)) {
     table.Fault("connect_timeout", "must be longer than 0 (write 10s)");

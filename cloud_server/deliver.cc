@@ -93,7 +93,8 @@ bool Connection::WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
 
 void Connection::SendBurst(const Burst& burst, const std::vector<std::uint32_t>& subscription_ids) {
   if (burst.is_v5 != (version_ == mqtt::Version::k5) || !subscription_ids.empty() ||
-      (terms_ != nullptr && terms_->max_packet_bytes < 2 * kShareBytes)) {
+      (terms_ != nullptr &&
+       (terms_->outgoing.are_wanted() || terms_->max_packet_bytes < 2 * kShareBytes))) {
     return SendBurstOneByOne(burst, subscription_ids);
   }
   telemetry::StatsLoop& stats = loop_->stats();

@@ -36,6 +36,7 @@ struct Limits {
   std::uint64_t topic_alias_maximum = 10;  // Of a 5.0 client, to us.
   std::chrono::milliseconds max_keep_alive{kLongestKeepAliveS * 1000};  // 5.0 is told a shorter.
   std::chrono::milliseconds max_session_expiry{0};    // Of an absent client's session; 0: for ever.
+  std::chrono::milliseconds sys_interval{10'000};     // Between $SYS publishes; 0: none.
   std::chrono::milliseconds connect_timeout{10'000};  // From accept to a whole CONNECT.
 
   // The same in whole seconds, as packets say them.

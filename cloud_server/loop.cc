@@ -16,6 +16,7 @@ namespace {
 
 using telemetry::Stat;
 
+constexpr std::chrono::milliseconds kSysRetry{1'000};
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
@@ -106,6 +107,7 @@ void Loop::Run() {
   outbound_.resize(hub_->loops.size());
   for (Outbound& outbound : outbound_) outbound.filling = std::make_unique<Batch>();
   OnTick();
+  if (index_ == 0) OnSysTick();
   events_->Run();
 }
 
@@ -141,6 +143,19 @@ void Loop::OnTick() {
   }
   DrainSome();
   events_->RunAfter(kLoopTick, [this] { OnTick(); });
+}
+
+void Loop::OnSysTick() {
+  if (limits_.sys_interval.count() > 0) {
+    const Result<telemetry::StatsSnapshot> stats = telemetry::ReadStats(hub_->stats_file);
+    if (stats) {
+      for (const auto& [topic, value] : sys_topics_.Update(*stats, now_ns())) {
+        PublishSys(topic, value);
+      }
+    }
+  }
+  const bool is_off = limits_.sys_interval.count() == 0;  // It may be turned on by a reload.
+  events_->RunAfter(is_off ? kSysRetry : limits_.sys_interval, [this] { OnSysTick(); });
 }
 
 void Loop::Accept(UniqueFd fd, const Listener& listener) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@
 #include "cloud_server/route_cache.h"
 #include "cloud_server/session.h"
 #include "cloud_server/subscriptions.h"
+#include "cloud_server/sys_topics.h"
 #include "cloud_server/timer_wheel.h"
 #include "mqtt/packet.h"
 #include "telemetry/stats_segment.h"
@@ -77,6 +79,8 @@ struct SubscribeOutcome {
 struct Hub {
   SubscriptionIndex subscriptions;
   RetainedStore retained;
+  RetainedStore sys;                 // What the server itself publishes: not counted as retained.
+  std::filesystem::path stats_file;  // Where the counters of all loops are read from.
   std::vector<std::unique_ptr<Listener>> listeners;  // Complete before the first loop runs.
   std::vector<std::unique_ptr<Loop>> loops;
   std::vector<std::unique_ptr<Channel>> channels;  // From loop a to loop b at a * loops.size() + b.
@@ -170,6 +174,9 @@ class Loop : public IoHandler {
   // Tells those who subscribe to it whether the session's client is connected.
   void TellPresence(const Session& session);
 
+  // Publishes a retained message of the server's own.
+  void PublishSys(std::string_view topic, std::string_view value);
+
   // Sends what waits in `session` as far as its client and the limits take it.
   void Pump(Session* session);
 
@@ -214,6 +221,7 @@ class Loop : public IoHandler {
   void TakeIn(std::unique_ptr<Connection> connection);  // From another loop.
   std::unique_ptr<Connection> TakeOut(Connection* connection);
   void OnTick();
+  void OnSysTick();
   void ReadScheduled();
   void OnTurnEnd();
   // What a turn has gathered leaves: for clients, and for other loops. Also called for a loop by
@@ -240,6 +248,10 @@ class Loop : public IoHandler {
   void RedistributeAway(Session* session);
   void RedistributeGone(Session* session, std::vector<Delivery> deliveries);
   void SendTo(std::uint16_t loop, Publication* publication);
+  void DeliverEverywhere(const Route& route, Publication* publication);
+  void SendRetainedOf(const RetainedStore& store, Session* session,
+                      const mqtt::Subscription& subscription,
+                      const std::vector<std::uint32_t>& subscription_ids);
   void DrainInboxes();
   void StopAccepting();
 
@@ -321,6 +333,7 @@ class Loop : public IoHandler {
   };
   std::vector<Outbound> outbound_;
   std::size_t waiting_bytes_ = 0;
+  SysTopics sys_topics_;  // Used by the first loop.
   bool congested_ = false;
 
   bool stop_reading_ = false;

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cloud_server/loop.h"
 
@@ -30,10 +31,24 @@ bool Loop::Publish(Publication* publication) {
     stats_->Add(Stat::kPublishesUnrouted);
     return false;
   }
+  DeliverEverywhere(route, publication);
+  return true;
+}
+
+void Loop::DeliverEverywhere(const Route& route, Publication* publication) {
   for (const std::uint16_t to : route.remote) SendTo(to, publication);
   DeliverLocally(route, publication);
   if (!route.shares.empty()) DeliverToShares(route, publication);
-  return true;
+}
+
+void Loop::PublishSys(std::string_view topic, std::string_view value) {
+  Publication publication;
+  publication.packet.topic = topic;
+  publication.packet.payload = value;
+  publication.packet.retain = true;
+  constexpr std::uint64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+  hub_->sys.Set(publication.Shared(), {kNoLimit, kNoLimit});
+  DeliverEverywhere(routes_.Find(topic), &publication);
 }
 
 void Loop::SendTo(std::uint16_t loop, Publication* publication) {
@@ -112,7 +127,14 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
                         std::uint32_t subscription_id) {
   std::vector<std::uint32_t> ids;
   if (subscription_id != 0) ids.push_back(subscription_id);
-  hub_->retained.Snapshot().MatchFilter(subscription.filter, [&](const MessagePtr& message) {
+  SendRetainedOf(hub_->retained, session, subscription, ids);
+  if (subscription.filter.starts_with('$')) SendRetainedOf(hub_->sys, session, subscription, ids);
+}
+
+void Loop::SendRetainedOf(const RetainedStore& store, Session* session,
+                          const mqtt::Subscription& subscription,
+                          const std::vector<std::uint32_t>& subscription_ids) {
+  store.Snapshot().MatchFilter(subscription.filter, [&](const MessagePtr& message) {
     if (message->IsExpired(now_ns())) return;
     Publication publication;
     publication.expires_ns = message->expires_ns();
@@ -120,7 +142,8 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
     publication.packet.payload = message->payload();
     publication.packet.properties = message->properties();
     publication.shared = message;
-    Deliver(session, std::min(subscription.qos, message->qos()), true, ids, &publication);
+    Deliver(session, std::min(subscription.qos, message->qos()), true, subscription_ids,
+            &publication);
   });
   AskPresence(*session, subscription, subscription_id);
 }

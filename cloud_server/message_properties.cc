@@ -11,6 +11,7 @@ PublisherProperties TakePublisherProperties(mqtt::Properties all, std::string* s
   for (mqtt::Properties walk = all; walk.Next(&value);) {
     if (value.id == Property::kMessageExpiry) taken.expiry_s = value.integer;
     if (value.id == Property::kTopicAlias) taken.topic_alias = value.integer;
+    if (value.id == Property::kSubscriptionId) taken.has_subscription_id = true;
   }
   if (!taken.expiry_s && !taken.topic_alias) return taken;
   scratch->clear();

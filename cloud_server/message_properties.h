@@ -17,6 +17,7 @@ struct PublisherProperties {
   mqtt::Properties passed_on;  // Unaltered and in order.
   std::optional<std::uint32_t> expiry_s;
   std::optional<std::uint32_t> topic_alias;
+  bool has_subscription_id = false;  // A protocol error: those are ours to send (MQTT-3.3.4-6).
 };
 
 // Takes apart what a publisher sent. `passed_on` lives as long as `all` and `*scratch`.

@@ -71,6 +71,7 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
   std::string scratch;
   if (terms_ != nullptr) {
     const PublisherProperties own = TakePublisherProperties(packet->properties, &scratch);
+    if (own.has_subscription_id) return RejectUnexpected();
     if (!ResolveAlias(own.topic_alias, &*packet) || !WithinReceiveMaximum(*packet)) return;
     packet->properties = own.passed_on;
     if (own.expiry_s) publication.expires_ns = loop_->now_ns() + *own.expiry_s * kNsPerSecond;
