@@ -11,6 +11,7 @@ RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the m
 TEST_PACKAGES=(
   libgtest-dev libgmock-dev clang-format chromium mosquitto-clients python3-paho-mqtt python3-prometheus-client
   systemd util-linux iproute2 curl openssl ca-certificates
+  libpaho-mqtt-dev libmosquitto-dev
 )
 PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1)  # What the unpacked mosquitto links.
 # Unpacked under build/peers/, never installed: they would start services or take a port.
@@ -62,6 +63,22 @@ unpack_peers() {
       echo "Could not fetch $package: the tests that need it are skipped." >&2
     fi
   done
+}
+
+# fetch_npm_clients DIRECTORY: npm's `mqtt` for the tests, in the versions of tests/clients/package-lock.json; where node or npm
+# cannot be had it is said, and their tests are left out.
+fetch_npm_clients() {
+  local directory=$1
+  [ ! -e "$directory/node_modules/mqtt" ] || return 0
+  command -v npm >/dev/null ||
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends nodejs npm >/dev/null || true
+  mkdir -p "$directory"
+  cp tests/clients/package.json tests/clients/package-lock.json "$directory"/
+  if (cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund >/dev/null 2>&1); then
+    echo "Fetched npm's mqtt into build/peers/npm"
+  else
+    echo "Could not fetch npm's mqtt: its tests are left out." >&2
+  fi
 }
 
 # Runs a command as the user who called sudo, so that nothing of root's is left in the tree.
