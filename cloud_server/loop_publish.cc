@@ -129,6 +129,7 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
   if (subscription_id != 0) ids.push_back(subscription_id);
   SendRetainedOf(hub_->retained, session, subscription, ids);
   if (subscription.filter.starts_with('$')) SendRetainedOf(hub_->sys, session, subscription, ids);
+  AskPresence(*session, subscription, subscription_id);
 }
 
 void Loop::SendRetainedOf(const RetainedStore& store, Session* session,
@@ -145,7 +146,6 @@ void Loop::SendRetainedOf(const RetainedStore& store, Session* session,
     Deliver(session, std::min(subscription.qos, message->qos()), true, subscription_ids,
             &publication);
   });
-  AskPresence(*session, subscription, subscription_id);
 }
 
 void Loop::SendBatch(std::size_t to) {
