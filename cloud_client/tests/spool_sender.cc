@@ -1,6 +1,6 @@
-// A program to be killed by tests/system/client_store_forward.py: publishes RUN.0, RUN.1, ... through
-// a spool until it has published COUNT, and says on stdout how many of them it was promised to be
-// safe.
+// A program to be killed by tests/system/client_store_forward.py: publishes RUN.0, RUN.1, ...
+// through a spool until it has published COUNT, and says on stdout how many of them it was promised
+// to be safe.
 //   spool_sender HOST:PORT SPOOL QOS RUN COUNT
 
 #include <atomic>

@@ -122,6 +122,9 @@ def a_packet_that_was_kept_has_its_time(bench, alertd, mqtt):
                            "--topic", "telemetry/meter/power", "--message", value, "--qos", "1")
         assert done.returncode == 0, done
 
+    wait_for("alertd to be connected", lambda: [
+        target for target in alertd.get("/api/v1/targets")["activeTargets"]
+        if target["scrapePool"] == "telemetry" and target["health"] == "up"])
     publish("127.0.0.1:1", "231.5")  # Nobody listens there.
     published_before = time.time()
     publish(mqtt, "231.6")
@@ -180,8 +183,8 @@ def main():
         wait_for("the exporter to be scraped", lambda: alertd.value("up") == 1)
         wait_for("the server's own figures", lambda: alertd.value("cloud_server_up") == 1)
         wait_for("the probe", lambda: alertd.value("probe_success") == 1)
-        server = crash_fires_at_once_and_resolves(bench, alertd, server, mqtt)
         a_packet_that_was_kept_has_its_time(bench, alertd, mqtt)
+        server = crash_fires_at_once_and_resolves(bench, alertd, server, mqtt)
         planned_stop_is_no_alert(alertd, server)
         state_outlives_a_restart(alertd)
         reload_is_whole_or_nothing(bench, alertd)
