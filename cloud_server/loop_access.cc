@@ -32,8 +32,12 @@ LoginOutcome Loop::LogIn(Connection* connection, const mqtt::Connect& packet) {
   outcome.user = connection->certificate_name();
   outcome.by_certificate = !outcome.user.empty();
   if (outcome.by_certificate) return outcome;
+  const bool has_password = packet.username && access_->passwords() != nullptr;
+  // Only loopback reaches a listener on loopback: no need to ask for the peer's address.
+  const HostPort& listens_on = hub_->listeners[connection->listener()]->address();
+  if (!has_password && access_->MayBeAnonymous(IsLoopback(listens_on.host))) return outcome;
   const std::string host = PeerHost(connection->fd());
-  if (packet.username && access_->passwords() != nullptr) {
+  if (has_password) {
     outcome.user = *packet.username;
     const std::string_view password = packet.password.value_or(std::string_view());
     if (!access_->passwords()->Remembers(outcome.user, password)) {

@@ -8,11 +8,16 @@
 #include "base/clock.h"
 #include "cloud_server/loop.h"
 #include "cloud_server/own_topics.h"
+#include "mqtt/client_level.h"
 #include "mqtt/topic.h"
 
 namespace atalaya::cloud_server {
 
 void Loop::TellPresence(const Session& session) {
+  // Mostly nobody listens; a status to no one would cost as much as the rest of a connect.
+  const std::string topic =
+      fmt::format("{}/{}", kPresenceLevel, mqtt::EncodeClientId(session.client_id()));
+  if (routes_.FindOnce(topic).empty()) return;
   const PresenceStatus status = StatusOf(session);
   const Route& route = routes_.FindOnce(status.topic);
   for (const std::uint16_t to : route.remote) {
