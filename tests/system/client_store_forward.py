@@ -1,7 +1,7 @@
 """What is published through a spool arrives in order, and once at QoS 2: over a server that stops and starts, and over a
 client that is killed at random. Against cloud_server, and against Debian's mosquitto where it is unpacked.
 
-    client_store_forward.py SPOOL_SENDER [--kills N] [--seed N]
+    client_store_forward.py build/dev/cloud_client/spool_sender [--kills 1000] [--seed N]
 """
 
 import argparse
