@@ -100,9 +100,9 @@ bool Loop::PassOn(const Delivery& delivery, const Session* from, bool only_to_co
 }
 
 // The client went away, but its session stays: what it has not been sent goes to those that are
-// there.
+// there. Not while the server stops: they go too, and other loops take nothing in any more.
 void Loop::RedistributeAway(Session* session) {
-  if (session->member == nullptr) return;
+  if (session->member == nullptr || end_by_ns_ != 0) return;
   for (Delivery& delivery : session->TakeShared(nullptr)) {
     if (!PassOn(delivery, session, true)) session->Queue(std::move(delivery), limits_);
   }
