@@ -99,6 +99,11 @@ Status App::Impl::OpenStorage() {
   history::StoreOptions options;
   options.path = config.storage.dir + "/history.db";
   options.clock = &clock;
+  options.retention_ms = config.history.keep_samples.count();
+  options.minute_retention_ms = config.history.keep_minutes.count();
+  options.hour_retention_ms = config.history.keep_hours.count();
+  options.retention_bytes = config.history.max_bytes;
+  options.accept_late_ms = config.history.accept_late.count();
   Result<std::unique_ptr<history::Store>> opened = history::Store::Open(options);
   if (!opened) return Forward(opened.error());
   store = std::move(*opened);
@@ -115,6 +120,7 @@ Status App::Impl::StartServing() {
   options.engine = queries.get();
   options.clock = &clock;
   options.started_ms = started_ms;
+  options.token = config.http.token;
   if (const std::string host = HostOfUrl(config.http.external_url); !host.empty()) {
     options.allowed_hosts = {host};
   }
@@ -226,9 +232,10 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
 // could not be started again.
 Status App::Impl::Reload() {
   Result<Config> next = LoadConfig(config_files);
-  if (next &&
-      (next->http.listen != config.http.listen || next->storage.dir != config.storage.dir)) {
-    next = Fail(ErrorCode::kInvalid, "[http] listen and [storage] dir need a restart");
+  if (next && (next->http.listen != config.http.listen || next->http.token != config.http.token ||
+               next->storage.dir != config.storage.dir || next->history != config.history)) {
+    next = Fail(ErrorCode::kInvalid,
+                "[http] listen and token, [storage] dir and [history] need a restart");
   }
   if (!next) {
     reload.successful = false;

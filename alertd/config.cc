@@ -7,12 +7,16 @@
 #include <set>
 
 #include "base/config.h"
+#include "base/file.h"
 
 namespace atalaya::alertd {
 namespace {
 
 constexpr std::size_t kMaxRuleFiles = 1'000;
 constexpr std::chrono::milliseconds kMaxRulesInterval{3'600'000};
+constexpr std::size_t kMinTokenBytes = 16;
+constexpr std::chrono::milliseconds kMinKept{std::chrono::hours(1)};
+constexpr std::chrono::milliseconds kMaxKept{std::chrono::hours(24 * 36'500)};
 
 // What the files have in common while they are read.
 struct Reading {
@@ -132,6 +136,41 @@ void ReadReceivers(ConfigTable& root, Reading& reading) {
   }
 }
 
+// Anybody who can connect may read everything: from elsewhere only with the token.
+void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
+  if (table.Has("token_file")) {
+    http.token_file = Beside(file, table.RequiredString("token_file"));
+    const Result<std::string> token = ReadFile(http.token_file);
+    if (!token) return table.Fault("token_file", token.error().message);
+    http.token = token->substr(0, token->find_last_not_of(" \t\r\n") + 1);
+    if (http.token.size() < kMinTokenBytes) {
+      table.Fault("token_file",
+                  fmt::format("{} holds less than {} characters", http.token_file, kMinTokenBytes));
+    }
+  }
+  const std::string& host = http.listen.host;
+  if (!http.token_file.empty() || host.starts_with("127.") || host == "localhost") return;
+  table.Fault("listen", fmt::format("{} is not loopback; anybody who reaches it may read "
+                                    "everything, so it needs a token_file",
+                                    http.listen.ToString()));
+}
+
+void ReadHistory(ConfigTable table, Config::History& history) {
+  const std::pair<std::string_view, std::chrono::milliseconds*> times[] = {
+      {"keep_samples", &history.keep_samples},
+      {"keep_minutes", &history.keep_minutes},
+      {"keep_hours", &history.keep_hours},
+      {"accept_late", &history.accept_late}};
+  for (const auto& [key, time] : times) {
+    *time = table.Duration(key, *time);
+    if (*time < kMinKept || *time > kMaxKept) table.Fault(key, "is out of range (1h to 36500d)");
+  }
+  if (history.accept_late > history.keep_samples) {
+    table.Fault("accept_late", "is longer than keep_samples");
+  }
+  history.max_bytes = table.Size("max_bytes", history.max_bytes);
+}
+
 void ReadConfigFile(const std::string& path, Reading& reading) {
   Result<ConfigFile> file = ConfigFile::Load(path);
   if (!file) {
@@ -143,6 +182,8 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
   ConfigTable http = root.Table("http");
   config.http.listen = ReadListen(http, "listen", config.http.listen);
   config.http.external_url = http.String("external_url", config.http.external_url);
+  ReadToken(http, path, config.http);
+  ReadHistory(root.Table("history"), config.history);
   ConfigTable storage = root.Table("storage");
   if (storage.Has("dir")) config.storage.dir = Beside(path, storage.RequiredString("dir"));
   ReadRulesTable(root.Table("rules"), path, reading);

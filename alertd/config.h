@@ -19,7 +19,10 @@ namespace atalaya::alertd {
 // folder of the file that names them.
 //
 //   [http]     listen = "127.0.0.1:9480"; external_url = "http://127.0.0.1:9480"
+//              token_file = "/etc/atalaya/token"
 //   [storage]  dir = "/var/lib/atalaya/alertd"
+//   [history]  keep_samples = "15d"; keep_minutes = "90d"; keep_hours = "730d"; accept_late = "1d"
+//              max_bytes = "10GB"
 //   [rules]    files = ["rules/*.toml"]; interval = "5s"
 //   [drill]    match = { server = "cloud_server" }; notify = false
 //   [[scrape]], [[probe]], [[process]], [telemetry]: alertd/collect/collect_config.h
@@ -28,10 +31,22 @@ struct Config {
   struct Http {
     HostPort listen{"127.0.0.1", 9480};
     std::string external_url;  // "" means http:// and the real listen address.
+    // Every request but of /-/healthy and /-/ready needs this token; "": none does. Without one
+    // only loopback may be listened on.
+    std::string token_file;
+    std::string token;  // What the file holds.
   } http;
   struct Storage {
     std::string dir = "/var/lib/atalaya/alertd";  // Holds state.db and history.db.
   } storage;
+  struct History {  // How long the store keeps what; see history::StoreOptions.
+    std::chrono::milliseconds keep_samples{std::chrono::hours(24 * 15)};
+    std::chrono::milliseconds keep_minutes{std::chrono::hours(24 * 90)};
+    std::chrono::milliseconds keep_hours{std::chrono::hours(24 * 730)};
+    std::chrono::milliseconds accept_late{std::chrono::hours(24)};
+    std::uint64_t max_bytes = 0;  // 0: no limit.
+    friend bool operator==(const History&, const History&) = default;
+  } history;
   CollectorConfig collect;
   struct Rules {
     std::chrono::milliseconds interval{5'000};

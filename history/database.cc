@@ -8,30 +8,26 @@
 
 #include "base/clock.h"
 #include "history/chunk.h"
+#include "history/series_key.h"
 
 namespace atalaya::history {
 namespace {
 
 using telemetry::Sample;
 
-// A chunk's key is its series and start time in one number, so that the chunks of a series lie
-// together in the file, by time, without an index beside them.
-constexpr int kTimeBits = 42;
-
-std::int64_t KeyOf(SeriesId series, std::int64_t start_ms) {
-  return std::int64_t{series} << kTimeBits | start_ms;
-}
-
-std::int64_t StartOf(std::int64_t key) { return key & kMaxTimeMs; }
-
 // By migration. The application id says that the file is this store's: "AtlH".
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL, sealed_batch INTEGER NOT NULL);
   CREATE TABLE batch(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
   CREATE TABLE chunk(key INTEGER PRIMARY KEY, end_ms INTEGER NOT NULL, data BLOB NOT NULL);
   CREATE TABLE run(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
                    stopped INTEGER NOT NULL);
   PRAGMA application_id = 0x41746c48;
+)",
+                                                         R"(
+  ALTER TABLE series ADD COLUMN tiered_ms INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE minute_tier(key INTEGER PRIMARY KEY, data BLOB NOT NULL);
+  CREATE TABLE hour_tier(key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 )"};
 
 enum Query : std::size_t {
@@ -44,6 +40,7 @@ enum Query : std::size_t {
   kChunkBefore,
   kPutSeries,
   kSetSealed,
+  kSetTiered,
   kRemoveSeries,
   kPutBatch,
   kRemoveBatches,
@@ -52,11 +49,12 @@ enum Query : std::size_t {
   kRemoveChunks,
   kPutRun,
   kRemoveRuns,
+  kUsedBytes,
   kQueryCount
 };
 
 constexpr std::array<std::string_view, kQueryCount> kQueries = {
-    "SELECT id, labels, sealed_batch FROM series ORDER BY id",
+    "SELECT id, labels, sealed_batch, tiered_ms FROM series ORDER BY id",
     "SELECT key FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
     "SELECT end_ms FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
     "SELECT id, data FROM batch ORDER BY id",
@@ -66,6 +64,7 @@ constexpr std::array<std::string_view, kQueryCount> kQueries = {
     "SELECT key, data FROM chunk WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1",
     "INSERT INTO series(id, labels, sealed_batch) VALUES(?, ?, ?)",
     "UPDATE series SET sealed_batch = ? WHERE id = ?",
+    "UPDATE series SET tiered_ms = ? WHERE id = ?",
     "DELETE FROM series WHERE id = ?",
     "INSERT INTO batch(id, data) VALUES(?, ?)",
     "DELETE FROM batch WHERE id < ?",
@@ -75,19 +74,8 @@ constexpr std::array<std::string_view, kQueryCount> kQueries = {
     "INSERT INTO run(id, start_ms, last_ms, stopped) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
     "SET last_ms = excluded.last_ms, stopped = excluded.stopped",
     "DELETE FROM run WHERE last_ms < ?",
-};
-
-// Resets a statement when its user is done, whichever way it leaves.
-class Use {
- public:
-  explicit Use(SqliteStatement& statement) : statement_(statement) {}
-  ~Use() { statement_.Reset(); }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-  SqliteStatement* operator->() { return &statement_; }
-
- private:
-  SqliteStatement& statement_;
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
 };
 
 }  // namespace
@@ -111,11 +99,21 @@ Status Database::Prepare() {
     if (!statement) return Forward(statement.error());
     statements_.push_back(std::move(*statement));
   }
+  Result<TierTables> tiers = TierTables::Prepare(connection_);
+  if (!tiers) return Forward(tiers.error());
+  tiers_.emplace(std::move(*tiers));
   return {};
 }
 
+Result<std::uint64_t> Database::UsedBytes() {
+  StatementUse query(statements_[kUsedBytes]);
+  const Result<bool> row = query->Step();
+  if (!row) return Forward(row.error());
+  return static_cast<std::uint64_t>(query->Integer(0));
+}
+
 Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::uint64_t& damaged) {
-  Use query(statements_[kAllSeries]);
+  StatementUse query(statements_[kAllSeries]);
   std::vector<SeriesRow> rows;
   while (true) {
     const Result<bool> more = query->Step();
@@ -126,27 +124,27 @@ Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::uint64_t& dama
       ++damaged;
       continue;
     }
-    rows.push_back(
-        {static_cast<SeriesId>(query->Integer(0)), std::move(*labels), query->Integer(2)});
+    rows.push_back({static_cast<SeriesId>(query->Integer(0)), std::move(*labels), query->Integer(2),
+                    query->Integer(3)});
   }
 }
 
 Result<Database::ChunkBounds> Database::Bounds(SeriesId series) {
-  Use first(statements_[kFirstChunk]);
-  first->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, kMaxTimeMs));
+  StatementUse first(statements_[kFirstChunk]);
+  first->Bind(1, SeriesKey(series, 0)).Bind(2, SeriesKey(series, kMaxTimeMs));
   Result<bool> found = first->Step();
   if (!found) return Forward(found.error());
   if (!*found) return ChunkBounds{};
-  Use last(statements_[kLastChunk]);
-  last->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, kMaxTimeMs));
+  StatementUse last(statements_[kLastChunk]);
+  last->Bind(1, SeriesKey(series, 0)).Bind(2, SeriesKey(series, kMaxTimeMs));
   found = last->Step();
   if (!found) return Forward(found.error());
-  return ChunkBounds{StartOf(first->Integer(0)), last->Integer(0)};
+  return ChunkBounds{StartOfKey(first->Integer(0)), last->Integer(0)};
 }
 
 Status Database::EachBatch(const std::function<void(std::int64_t, std::vector<BatchSample>)>& take,
                            std::uint64_t& damaged) {
-  Use query(statements_[kAllBatches]);
+  StatementUse query(statements_[kAllBatches]);
   while (true) {
     const Result<bool> more = query->Step();
     if (!more) return Forward(more.error());
@@ -161,7 +159,7 @@ Status Database::EachBatch(const std::function<void(std::int64_t, std::vector<Ba
 }
 
 Result<std::vector<Database::RunRow>> Database::Runs() {
-  Use query(statements_[kAllRuns]);
+  StatementUse query(statements_[kAllRuns]);
   std::vector<RunRow> rows;
   while (true) {
     const Result<bool> more = query->Step();
@@ -179,7 +177,7 @@ Result<std::vector<Database::Chunk>> Database::ReadChunks(SqliteStatement& state
     const Result<bool> more = statement.Step();
     if (!more) return Forward(more.error());
     if (!*more) return chunks;
-    Chunk chunk{StartOf(statement.Integer(0)), {}};
+    Chunk chunk{StartOfKey(statement.Integer(0)), {}};
     if (DecodeChunk(statement.Blob(1), chunk.samples)) {
       chunks.push_back(std::move(chunk));
     } else {
@@ -190,70 +188,77 @@ Result<std::vector<Database::Chunk>> Database::ReadChunks(SqliteStatement& state
 
 Result<std::vector<Database::Chunk>> Database::Chunks(SeriesId series, std::int64_t from_ms,
                                                       std::int64_t to_ms, std::uint64_t& damaged) {
-  Use query(statements_[kChunksFrom]);
-  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, from_ms)).Bind(3, KeyOf(series, to_ms));
+  StatementUse query(statements_[kChunksFrom]);
+  query->Bind(1, SeriesKey(series, 0))
+      .Bind(2, SeriesKey(series, from_ms))
+      .Bind(3, SeriesKey(series, to_ms));
   return ReadChunks(statements_[kChunksFrom], damaged);
 }
 
 Result<std::vector<Database::Chunk>> Database::ChunkBefore(SeriesId series, std::int64_t before_ms,
                                                            std::uint64_t& damaged) {
-  Use query(statements_[kChunkBefore]);
-  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, before_ms));
+  StatementUse query(statements_[kChunkBefore]);
+  query->Bind(1, SeriesKey(series, 0)).Bind(2, SeriesKey(series, before_ms));
   return ReadChunks(statements_[kChunkBefore], damaged);
 }
 
 Status Database::PutSeries(const SeriesRow& row) {
-  Use query(statements_[kPutSeries]);
+  StatementUse query(statements_[kPutSeries]);
   query->Bind(1, std::int64_t{row.id}).BindBlob(2, EncodeLabels(row.labels));
   return query->Bind(3, row.sealed_batch).Run();
 }
 
 Status Database::SetSealed(SeriesId series, std::int64_t batch) {
-  Use query(statements_[kSetSealed]);
+  StatementUse query(statements_[kSetSealed]);
   return query->Bind(1, batch).Bind(2, std::int64_t{series}).Run();
 }
 
+Status Database::SetTiered(SeriesId series, std::int64_t tiered_ms) {
+  StatementUse query(statements_[kSetTiered]);
+  return query->Bind(1, tiered_ms).Bind(2, std::int64_t{series}).Run();
+}
+
 Status Database::RemoveSeries(SeriesId series) {
-  Use query(statements_[kRemoveSeries]);
+  StatementUse query(statements_[kRemoveSeries]);
   return query->Bind(1, std::int64_t{series}).Run();
 }
 
 Status Database::PutBatch(std::int64_t id, std::string_view data) {
-  Use query(statements_[kPutBatch]);
+  StatementUse query(statements_[kPutBatch]);
   return query->Bind(1, id).BindBlob(2, data).Run();
 }
 
 Status Database::RemoveBatchesBelow(std::int64_t id) {
-  Use query(statements_[kRemoveBatches]);
+  StatementUse query(statements_[kRemoveBatches]);
   return query->Bind(1, id).Run();
 }
 
 Status Database::PutChunk(SeriesId series, const std::vector<Sample>& samples) {
-  Use query(statements_[kPutChunk]);
-  query->Bind(1, KeyOf(series, samples.front().time_ms)).Bind(2, samples.back().time_ms);
+  StatementUse query(statements_[kPutChunk]);
+  query->Bind(1, SeriesKey(series, samples.front().time_ms)).Bind(2, samples.back().time_ms);
   return query->BindBlob(3, EncodeChunk(samples)).Run();
 }
 
 Status Database::RemoveChunk(SeriesId series, std::int64_t start_ms) {
-  Use query(statements_[kRemoveChunk]);
-  return query->Bind(1, KeyOf(series, start_ms)).Run();
+  StatementUse query(statements_[kRemoveChunk]);
+  return query->Bind(1, SeriesKey(series, start_ms)).Run();
 }
 
 Result<std::int64_t> Database::RemoveChunksBefore(SeriesId series, std::int64_t cutoff_ms) {
-  Use query(statements_[kRemoveChunks]);
-  query->Bind(1, KeyOf(series, 0)).Bind(2, KeyOf(series, cutoff_ms)).Bind(3, cutoff_ms);
+  StatementUse query(statements_[kRemoveChunks]);
+  query->Bind(1, SeriesKey(series, 0)).Bind(2, SeriesKey(series, cutoff_ms)).Bind(3, cutoff_ms);
   if (Status done = query->Run(); !done) return Forward(done.error());
   return connection_.Changes();
 }
 
 Status Database::PutRun(const RunRow& row) {
-  Use query(statements_[kPutRun]);
+  StatementUse query(statements_[kPutRun]);
   query->Bind(1, row.id).Bind(2, row.start_ms).Bind(3, row.last_ms);
   return query->Bind(4, std::int64_t{row.stopped}).Run();
 }
 
 Status Database::RemoveRunsBefore(std::int64_t cutoff_ms) {
-  Use query(statements_[kRemoveRuns]);
+  StatementUse query(statements_[kRemoveRuns]);
   return query->Bind(1, cutoff_ms).Run();
 }
 

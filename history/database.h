@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "base/sqlite.h"
 #include "history/record.h"
+#include "history/tier_tables.h"
 #include "telemetry/labels.h"
 #include "telemetry/sample.h"
 
@@ -24,6 +26,7 @@ class Database {
     SeriesId id = 0;
     telemetry::Labels labels;
     std::int64_t sealed_batch = 0;  // Samples of batches up to this one are in chunks.
+    std::int64_t tiered_ms = 0;     // Tiers hold all samples up to here, a whole hour; 0: none.
   };
   struct ChunkBounds {  // Both -1 where there is no chunk.
     std::int64_t first_ms = -1;
@@ -57,6 +60,7 @@ class Database {
   // Writing, inside a transaction that the caller holds on `connection()`.
   Status PutSeries(const SeriesRow& row);
   Status SetSealed(SeriesId series, std::int64_t batch);
+  Status SetTiered(SeriesId series, std::int64_t tiered_ms);
   Status RemoveSeries(SeriesId series);
   Status PutBatch(std::int64_t id, std::string_view data);
   Status RemoveBatchesBelow(std::int64_t id);
@@ -67,6 +71,9 @@ class Database {
   Status PutRun(const RunRow& row);
   Status RemoveRunsBefore(std::int64_t cutoff_ms);
 
+  Result<std::uint64_t> UsedBytes();  // Of the file's pages, without the free ones.
+
+  TierTables& tiers() { return *tiers_; }
   SqliteDatabase& connection() { return connection_; }
 
  private:
@@ -76,6 +83,7 @@ class Database {
 
   SqliteDatabase connection_;
   std::vector<SqliteStatement> statements_;  // By the Query enum of database.cc.
+  std::optional<TierTables> tiers_;          // From Prepare on.
 };
 
 // Renames the file at `path`, with its log, to `<path>.broken-<utc>`, and returns the new name.

@@ -25,11 +25,13 @@ struct SeriesState {
   std::int64_t last_ms = std::numeric_limits<std::int64_t>::min();
 
   std::int64_t sealed_end_ms = -1;                    // Of the last chunk; -1: there is none.
+  std::int64_t tiered_ms = 0;                         // The tiers hold all up to here; 0: nothing.
   std::size_t last_chunk_samples = kMaxChunkSamples;  // Taken as full where it is not known.
   std::int64_t first_batch = 0;                       // The oldest batch with one of `samples`.
   std::int64_t head_since_ms = 0;                     // When the first of `samples` came.
   bool stored = false;                                // Its row is in the file.
   bool queued = false;                                // Waits to be sealed.
+  bool tier_queued = false;                           // Waits to be summed up.
 };
 
 // All series in memory. Threads: one (the one that appends) changes it, under a unique lock; it
@@ -61,6 +63,7 @@ struct Counters {
   std::atomic<std::uint64_t> damaged_chunks{0};
   std::atomic<std::uint64_t> files_set_aside{0};
   std::atomic<std::uint64_t> retention_removed{0};
+  std::atomic<std::uint64_t> file_bytes{0};
   std::atomic<bool> saving{true};
 };
 

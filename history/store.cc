@@ -9,13 +9,14 @@
 #include "base/log.h"
 #include "history/head.h"
 #include "history/readers.h"
+#include "history/tier_select.h"
 #include "history/writer.h"
 
 namespace atalaya::history {
 namespace {
 
-using telemetry::LabelledSample;
 using telemetry::EarlierSample;
+using telemetry::LabelledSample;
 using telemetry::Labels;
 using telemetry::Sample;
 using telemetry::SelectRequest;
@@ -38,27 +39,6 @@ struct Part {
   SeriesSamples series;
 };
 
-// Puts what the file holds in front of, or between, what memory held.
-void Merge(const std::vector<Database::Chunk>& chunks, const SelectRequest& request,
-           std::vector<Sample>& samples) {
-  std::vector<Sample> all;
-  for (const Database::Chunk& chunk : chunks) {
-    const auto begin = std::lower_bound(chunk.samples.begin(), chunk.samples.end(),
-                                        Sample{request.from_ms, 0}, EarlierSample);
-    const auto end =
-        std::upper_bound(begin, chunk.samples.end(), Sample{request.to_ms, 0}, EarlierSample);
-    all.insert(all.end(), begin, end);
-  }
-  const auto middle = static_cast<std::ptrdiff_t>(all.size());
-  all.insert(all.end(), samples.begin(), samples.end());
-  std::inplace_merge(all.begin(), all.begin() + middle, all.end(), EarlierSample);
-  // A head that was moved to a chunk between the two reads is seen twice.
-  all.erase(std::unique(all.begin(), all.end(),
-                        [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
-            all.end());
-  samples = std::move(all);
-}
-
 }  // namespace
 
 struct Store::Impl {
@@ -73,6 +53,7 @@ struct Store::Impl {
   bool Refused(const Sample& sample, std::int64_t now_ms);
   Result<std::vector<Part>> FromMemory(const SelectRequest& request) const;
   void ReadFailed(const Error& error) const;
+  void NoteRead(const Status& done) const;
 
   template <typename Visit>
   void EachSeries(const Selectors& selectors, std::int64_t from_ms, std::int64_t to_ms,
@@ -210,11 +191,26 @@ void Store::Impl::ReadFailed(const Error& error) const {
   if (error.code == ErrorCode::kDamaged) writer->ReportDamage();
 }
 
+void Store::Impl::NoteRead(const Status& done) const {
+  if (!done) {
+    ReadFailed(done.error());
+  } else if (!reading.exchange(true)) {
+    LogInfo("history: read again");
+  }
+}
+
 Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) const {
   SelectRequest request = asked;
   request.from_ms = std::clamp<std::int64_t>(asked.from_ms, 0, kMaxTimeMs);
   request.to_ms = std::clamp<std::int64_t>(asked.to_ms, -1, kMaxTimeMs);
   const std::uint64_t generation = impl_->writer->generation();
+  if (request.bucket_ms != 0) {
+    Status read;
+    auto found =
+        SelectBuckets(impl_->head, impl_->readers, generation, impl_->counters, request, read);
+    impl_->NoteRead(read);
+    return found;
+  }
   // Memory first: what is moved to a chunk after this is then seen twice, never not at all.
   Result<std::vector<Part>> parts = impl_->FromMemory(request);
   if (!parts) return Forward(parts.error());
@@ -226,7 +222,7 @@ Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) con
       if (part.on_disk && !over_limit) {
         const auto chunks = database.Chunks(part.id, request.from_ms, request.to_ms, damaged);
         if (!chunks) return Forward(chunks.error());
-        Merge(*chunks, request, part.series.samples);
+        MergeChunks(*chunks, request.from_ms, request.to_ms, part.series.samples);
       }
       count += part.series.samples.size();
       over_limit = over_limit || count > request.sample_limit;
@@ -236,9 +232,7 @@ Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) con
   const bool any_on_disk =
       std::any_of(parts->begin(), parts->end(), [](const Part& part) { return part.on_disk; });
   if (any_on_disk) {
-    Status done = impl_->readers.With(generation, read);
-    if (!done) impl_->ReadFailed(done.error());
-    if (done && !impl_->reading.exchange(true)) LogInfo("history: read again");
+    impl_->NoteRead(impl_->readers.With(generation, read));
   }
   impl_->counters.damaged_chunks += damaged;
   if (over_limit) {
@@ -295,6 +289,8 @@ std::vector<std::string> Store::LabelValues(std::string_view name, const Selecto
   return {values.begin(), values.end()};
 }
 
+std::vector<telemetry::Depth> Store::Depths() const { return impl_->writer->Depths(); }
+
 std::vector<Run> Store::Runs(std::int64_t from_ms, std::int64_t to_ms) const {
   return impl_->writer->Runs(from_ms, to_ms);
 }
@@ -316,6 +312,7 @@ StoreStats Store::Stats() const {
   stats.damaged_chunks = counters.damaged_chunks;
   stats.files_set_aside = counters.files_set_aside;
   stats.retention_removed = counters.retention_removed;
+  stats.file_bytes = counters.file_bytes;
   stats.saving = counters.saving;
   const std::shared_lock lock(impl_->head.mutex);
   stats.series = impl_->head.series.size();

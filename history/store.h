@@ -19,15 +19,21 @@ inline constexpr std::int64_t kMinuteMs = 60'000;
 inline constexpr std::int64_t kHourMs = 60 * kMinuteMs;
 inline constexpr std::int64_t kDayMs = 24 * kHourMs;
 
+inline constexpr std::int64_t kMinKeptMs = kDayMs;           // However full the file is.
 inline constexpr std::int64_t kMaxAheadMs = 10 * kMinuteMs;  // Further ahead of the clock: refused.
 inline constexpr std::size_t kMaxLabelBytes = 16u << 10;     // Names and values of one series.
 inline constexpr std::size_t kMaxHeadSamples = 8192;         // In memory per series.
 inline constexpr std::size_t kMaxUnsavedBytes = 64u << 20;   // Waiting for a disk that fails.
 
 struct StoreOptions {
-  std::string path;                     // "var/alertd/history.db"; its folder must be there.
-  const Clock* clock = &SystemClock();  // Must outlive the store.
-  std::int64_t retention_ms = 15 * kDayMs;
+  std::string path;                         // "var/alertd/history.db"; its folder must be there.
+  const Clock* clock = &SystemClock();      // Must outlive the store.
+  std::int64_t retention_ms = 15 * kDayMs;  // Of samples as they came,
+  std::int64_t minute_retention_ms = 90 * kDayMs;  // of minutes,
+  std::int64_t hour_retention_ms = 730 * kDayMs;   // of hours.
+  // Above this many bytes of the file in use, the oldest go before their time: samples first, then
+  // minutes, then hours; the last kMinKeptMs of each stay. 0: no limit.
+  std::uint64_t retention_bytes = 0;
   std::int64_t accept_late_ms = kDayMs;  // Older than this before now: refused.
   std::size_t max_series = 200'000;      // At most 2^21.
 };
@@ -54,6 +60,7 @@ struct StoreStats {
   std::uint64_t damaged_chunks = 0;     // Skipped.
   std::uint64_t files_set_aside = 0;    // Broken files since the start.
   std::uint64_t retention_removed = 0;  // Chunks.
+  std::uint64_t file_bytes = 0;         // Of the file in use, as of some seconds ago.
   std::size_t series = 0;
   std::size_t head_samples = 0;
   bool saving = true;  // False while the disk fails; samples are kept in memory meanwhile.
@@ -64,7 +71,9 @@ struct StoreStats {
 // What Append has accepted with success survives SIGKILL at once and power loss after a second: it
 // is in the write-ahead log, which a thread of the store's own syncs once a second. Samples stay in
 // memory by series (the head) until 240 to 360 of them, or an hour, are moved to one chunk.
-// Late samples are merged in. A file that is broken is renamed to
+// Late samples are merged in. Once an hour is over, its samples are summed up by minutes and by
+// hours (the tiers), which are kept longer; a late sample has its hours summed up again. A file
+// that is broken is renamed to
 // `<path>.broken-<time>` and a new one begun with what memory holds; a disk that fails or is full
 // is said once, counted, and tried again at each Append, while queries go on from memory.
 //
@@ -86,6 +95,9 @@ class Store final : public telemetry::SeriesSource {
 
   Result<std::vector<telemetry::SeriesSamples>> Select(
       const telemetry::SelectRequest& request) const override;
+
+  // Samples as they came, minutes and hours.
+  std::vector<telemetry::Depth> Depths() const override;
 
   // For lookups: the label sets of the series that may have samples from `from_ms` to `to_ms` and
   // match any of `selectors` (none: all series).

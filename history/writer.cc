@@ -65,19 +65,17 @@ Status Writer::Flush() {
     unsaved_bytes_ += unsaved_.back().data.size();
     noted_.clear();
   }
-  std::vector<Sealed> sealed;
-  std::vector<SeriesId> removed;
-  Status done = Write(now_ms, sealed, removed);
+  Done work;
+  Status done = Write(now_ms, work);
   if (!done && done.error().code == ErrorCode::kDamaged && BeginNewFile(done.error())) {
-    sealed.clear();
-    removed.clear();
-    done = Write(now_ms, sealed, removed);
+    work = {};
+    done = Write(now_ms, work);
   }
   if (!done) {
     Failed(done.error());
     return done;
   }
-  Finish(sealed, removed);
+  Finish(work);
   return {};
 }
 
@@ -85,7 +83,9 @@ Status Writer::Flush() {
 void Writer::ScanHeads(std::int64_t now_ms) {
   last_scan_ms_ = now_ms;
   std::int64_t oldest = next_batch_;
+  std::int64_t oldest_ms = std::numeric_limits<std::int64_t>::max();
   for (auto& [id, state] : head_.series) {
+    oldest_ms = std::min(oldest_ms, state.first_ms);
     if (state.first_batch == 0) continue;
     oldest = std::min(oldest, state.first_batch);
     const std::int64_t spread_ms = static_cast<std::int64_t>(id % 60) * 1000;
@@ -95,10 +95,11 @@ void Writer::ScanHeads(std::int64_t now_ms) {
     }
   }
   removable_batch_ = oldest;
+  oldest_ms_ = oldest_ms;
+  ScanTiers(now_ms);
 }
 
-Status Writer::Write(std::int64_t now_ms, std::vector<Sealed>& sealed,
-                     std::vector<SeriesId>& removed) {
+Status Writer::Write(std::int64_t now_ms, Done& work) {
   if (!database_) {  // The new file after damage could not be made at once.
     Result<Database> opened = Database::Open(options_.path);
     if (!opened) return Forward(opened.error());
@@ -107,14 +108,16 @@ Status Writer::Write(std::int64_t now_ms, std::vector<Sealed>& sealed,
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_->connection());
   if (!transaction) return Forward(transaction.error());
   Status done = WriteNoted();
+  if (done) done = SumUpDue(now_ms, work.tiered);  // Before sealing: it reads what memory knows of.
   for (std::size_t i = 0; done && i < std::min(due_.size(), kMaxSealsPerFlush); ++i) {
     Result<Sealed> seal = Seal(due_[i], head_.series.at(due_[i]));
     if (!seal) return Forward(seal.error());
-    sealed.push_back(*seal);
+    work.sealed.push_back(*seal);
   }
   if (done && removable_batch_ > 0) done = database_->RemoveBatchesBelow(removable_batch_);
-  if (done) done = SweepRetention(now_ms, removed);
+  if (done) done = SweepRetention(now_ms, work.removed);
   if (done) done = MarkRun(now_ms);
+  if (done && now_ms == last_scan_ms_) done = CheckSize(now_ms);
   return done ? transaction->Commit() : done;
 }
 
@@ -136,7 +139,7 @@ Status Writer::WriteNoted() {
 // last one that has room.
 Result<Writer::Sealed> Writer::Seal(SeriesId series, const SeriesState& state) {
   std::vector<Sample> samples = state.samples;
-  Sealed sealed{series, state.sealed_end_ms, state.last_chunk_samples};
+  Sealed sealed{series, state.sealed_end_ms, state.last_chunk_samples, state.tiered_ms};
   if (samples.empty()) return sealed;
   const std::int64_t first_ms = samples.front().time_ms;
   Result<std::vector<Database::Chunk>> old = std::vector<Database::Chunk>();
@@ -167,35 +170,10 @@ Result<Writer::Sealed> Writer::Seal(SeriesId series, const SeriesState& state) {
   }
   Status done = database_->SetSealed(series, next_batch_ - 1);
   if (!done) return Forward(done.error());
+  const Result<std::int64_t> tiered = RewindTiers(series, state, first_ms);
+  if (!tiered) return Forward(tiered.error());
+  sealed.tiered_ms = *tiered;
   return sealed;
-}
-
-// Looks at a share of all series, so that each is looked at once per kRetentionSweepMs.
-Status Writer::SweepRetention(std::int64_t now_ms, std::vector<SeriesId>& removed) {
-  const std::int64_t cutoff_ms = now_ms - options_.retention_ms;
-  if (sweep_.empty() && now_ms - last_sweep_ms_ >= kRetentionSweepMs) {
-    last_sweep_ms_ = now_ms;
-    for (const auto& [id, state] : head_.series) {
-      if (state.first_ms < cutoff_ms) sweep_.push_back(id);
-    }
-    Status done = database_->RemoveRunsBefore(cutoff_ms);
-    if (!done) return done;
-  }
-  for (std::size_t i = 0; i < kMaxSealsPerFlush && !sweep_.empty(); ++i) {
-    const SeriesId id = sweep_.back();
-    sweep_.pop_back();
-    const auto at = head_.series.find(id);
-    if (at == head_.series.end()) continue;
-    const Result<std::int64_t> chunks =
-        database_->RemoveChunksBefore(id, std::max<std::int64_t>(cutoff_ms, 0));
-    if (!chunks) return Forward(chunks.error());
-    counters_.retention_removed += static_cast<std::uint64_t>(*chunks);
-    if (at->second.last_ms >= cutoff_ms || !at->second.samples.empty()) continue;
-    removed.push_back(id);
-    Status done = database_->RemoveSeries(id);
-    if (!done) return done;
-  }
-  return {};
 }
 
 Status Writer::MarkRun(std::int64_t now_ms) {
@@ -205,31 +183,40 @@ Status Writer::MarkRun(std::int64_t now_ms) {
     const std::unique_lock lock(runs_mutex_);
     runs_.back().last_ms = now_ms;
     row = runs_.back();
-    const std::int64_t cutoff_ms = now_ms - options_.retention_ms;
+    const std::int64_t cutoff_ms = now_ms - options_.hour_retention_ms;
     std::erase_if(runs_, [&](const auto& run) { return run.last_ms < cutoff_ms; });
   }
   run_marked_ms_ = now_ms;
   return database_->PutRun(row);
 }
 
-void Writer::Finish(const std::vector<Sealed>& sealed, const std::vector<SeriesId>& removed) {
+void Writer::Finish(const Done& work) {
   {
     const std::unique_lock lock(head_.mutex);
     for (const SeriesId id : new_series_) {
       const auto at = head_.series.find(id);
       if (at != head_.series.end()) at->second.stored = true;
     }
-    for (const Sealed& seal : sealed) {
+    for (const Tiered& tiered : work.tiered) {
+      const auto at = head_.series.find(tiered.series);
+      if (at == head_.series.end()) continue;
+      at->second.tiered_ms = tiered.until_ms;
+      at->second.tier_queued = false;
+    }
+    for (const Sealed& seal : work.sealed) {
       SeriesState& state = head_.series.at(seal.series);
       state.samples = {};
       state.sealed_end_ms = seal.end_ms;
       state.last_chunk_samples = seal.last_chunk_samples;
+      state.tiered_ms = seal.tiered_ms;
       state.first_batch = 0;
       state.queued = false;
     }
-    for (const SeriesId id : removed) head_.Remove(id);
+    for (const SeriesId id : work.removed) head_.Remove(id);
   }
-  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(sealed.size()));
+  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(work.sealed.size()));
+  tier_due_.erase(tier_due_.begin(),
+                  tier_due_.begin() + static_cast<std::ptrdiff_t>(work.tiered.size()));
   new_series_.clear();
   unsaved_.clear();
   unsaved_bytes_ = 0;

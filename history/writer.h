@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +20,8 @@ namespace atalaya::history {
 inline constexpr std::size_t kMinChunkSamples = 240;    // A head of 240 to 360 becomes a chunk.
 inline constexpr std::int64_t kMaxHeadAgeMs = kHourMs;  // So does a slow series' head after this.
 inline constexpr std::size_t kMaxSealsPerFlush = 500;   // Bounds the time that one Append takes.
+inline constexpr std::size_t kMaxTiersPerFlush = 200;   // Likewise: series summed up.
+inline constexpr std::int64_t kMaxTierStepMs = kDayMs;  // And how much of each.
 inline constexpr std::int64_t kHeadScanMs = 30'000;     // How often ages are looked at.
 inline constexpr std::int64_t kRetentionSweepMs = kHourMs;  // One look at every series.
 inline constexpr std::int64_t kRunMarkMs = 1000;
@@ -42,6 +47,9 @@ class Writer {
   // The other side noticed damage: the next Flush begins a new file.
   void ReportDamage() { damage_reported_ = true; }
 
+  // How far back samples, minutes and hours reach. Threads: any.
+  std::vector<telemetry::Depth> Depths() const;
+
   std::vector<Run> Runs(std::int64_t from_ms, std::int64_t to_ms) const;
   std::uint64_t generation() const { return generation_; }  // Changes when a new file is begun.
 
@@ -55,6 +63,17 @@ class Writer {
     SeriesId series;
     std::int64_t end_ms;
     std::size_t last_chunk_samples;
+    std::int64_t tiered_ms;
+  };
+  struct Tiered {
+    SeriesId series;
+    std::int64_t until_ms;
+  };
+  // What one transaction has done, for memory to follow once it is committed.
+  struct Done {
+    std::vector<Sealed> sealed;
+    std::vector<Tiered> tiered;
+    std::vector<SeriesId> removed;
   };
 
   using SealedBatches = std::unordered_map<SeriesId, std::int64_t>;
@@ -69,12 +88,21 @@ class Writer {
   Status LoadRuns();
   Status BeginNewFile(const Error& why);
   void ScanHeads(std::int64_t now_ms);
-  Status Write(std::int64_t now_ms, std::vector<Sealed>& sealed, std::vector<SeriesId>& removed);
+  void ScanTiers(std::int64_t now_ms);
+  Status Write(std::int64_t now_ms, Done& work);
   Status WriteNoted();
   Result<Sealed> Seal(SeriesId series, const SeriesState& state);
+  Status SumUpDue(std::int64_t now_ms, std::vector<Tiered>& tiered);
+  Result<std::int64_t> SumUp(SeriesId series, const SeriesState& state, std::int64_t now_ms);
+  Result<std::int64_t> RewindTiers(SeriesId series, const SeriesState& state,
+                                   std::int64_t first_ms);
+  std::array<std::int64_t, 3> Cutoffs(std::int64_t now_ms) const;
+  Status CheckSize(std::int64_t now_ms);
+  Status RemoveOld(SeriesId id, const SeriesState& state,
+                   const std::array<std::int64_t, 3>& cutoffs);
   Status SweepRetention(std::int64_t now_ms, std::vector<SeriesId>& removed);
   Status MarkRun(std::int64_t now_ms);
-  void Finish(const std::vector<Sealed>& sealed, const std::vector<SeriesId>& removed);
+  void Finish(const Done& work);
   void Failed(const Error& why);
   void RelogHead();
 
@@ -87,12 +115,16 @@ class Writer {
   std::deque<Batch> unsaved_;
   std::size_t unsaved_bytes_ = 0;
   std::vector<SeriesId> new_series_;
-  std::vector<SeriesId> due_;  // To be sealed.
+  std::vector<SeriesId> due_;       // To be sealed.
+  std::vector<SeriesId> tier_due_;  // To be summed up.
   std::int64_t next_batch_ = 1;
   std::int64_t removable_batch_ = 0;  // Batches below it are in chunks.
   std::int64_t last_scan_ms_ = 0;
   std::int64_t last_sweep_ms_ = 0;
   std::vector<SeriesId> sweep_;  // Series that this sweep has still to look at.
+  std::array<std::atomic<std::int64_t>, 3> cut_for_bytes_ms_{};  // For retention_bytes.
+  std::atomic<std::int64_t> oldest_ms_{std::numeric_limits<std::int64_t>::max()};  // Of anything.
+  bool said_over_limit_ = false;
   mutable std::shared_mutex runs_mutex_;
   std::vector<Database::RunRow> runs_;  // The last one is under way.
   std::int64_t run_marked_ms_ = 0;

@@ -19,6 +19,9 @@ Result<std::unique_ptr<Writer>> Writer::Open(const StoreOptions& options, Head& 
   const std::int64_t run_id = writer->runs_.empty() ? 1 : writer->runs_.back().id + 1;
   writer->runs_.push_back({run_id, now_ms, now_ms, false});
   writer->last_sweep_ms_ = now_ms - kRetentionSweepMs;
+  for (const auto& [id, state] : head.series) {
+    if (state.first_ms < writer->oldest_ms_) writer->oldest_ms_ = state.first_ms;
+  }
   writer->syncer_.emplace(options.path);
   return writer;
 }
@@ -53,12 +56,19 @@ Status Writer::LoadSeries(SealedBatches& sealed) {
     if (!bounds) return Forward(bounds.error());
     SeriesState& state = head_.Add(row.id, row.labels);
     state.stored = true;
+    state.tiered_ms = row.tiered_ms;
     sealed[row.id] = row.sealed_batch;
     next_batch_ = std::max(next_batch_, row.sealed_batch + 1);
-    if (bounds->first_ms < 0) continue;
-    state.first_ms = bounds->first_ms;
-    state.last_ms = bounds->last_ms;
-    state.sealed_end_ms = bounds->last_ms;
+    if (bounds->first_ms >= 0) {
+      state.first_ms = bounds->first_ms;
+      state.last_ms = bounds->last_ms;
+      state.sealed_end_ms = bounds->last_ms;
+    }
+    if (row.tiered_ms == 0) continue;
+    const auto first_ms = database_->tiers().FirstMs(Tier::kHour, row.id);
+    if (!first_ms) return Forward(first_ms.error());
+    if (*first_ms >= 0) state.first_ms = std::min(state.first_ms, *first_ms);
+    state.last_ms = std::max(state.last_ms, row.tiered_ms);
   }
   if (damaged > 0) LogWarning("history: {}: {} series were damaged", options_.path, damaged);
   return {};
@@ -127,11 +137,14 @@ void Writer::RelogHead() {
   unsaved_bytes_ = 0;
   new_series_.clear();
   sweep_.clear();
+  tier_due_.clear();
   run_marked_ms_ = 0;
   std::vector<SeriesId> empty;
   for (auto& [id, state] : head_.series) {
     state.stored = false;
     state.sealed_end_ms = -1;
+    state.tiered_ms = 0;
+    state.tier_queued = false;
     state.last_chunk_samples = kMaxChunkSamples;
     if (state.samples.empty()) {
       empty.push_back(id);

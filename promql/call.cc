@@ -48,6 +48,37 @@ Result<std::vector<double>> SlideWindow(Evaluator& evaluator, const Function& fu
   return values;
 }
 
+// The function's values, a column per series: from buckets where they serve, else from samples.
+Result<std::vector<StepSeries>> WindowColumns(Evaluator& evaluator, const Call& call,
+                                              const Expr& matrix,
+                                              const std::vector<double>& parameter,
+                                              const Grid& grid) {
+  const Function& function = *call.function;
+  const Expr& expr = WithoutParens(matrix);
+  if (expr.kind == Expr::Kind::kRange) {
+    const auto& range = static_cast<const RangeSelector&>(expr);
+    const auto wants = function.from_buckets.column == telemetry::Column::kRaw
+                           ? Evaluator::Wants::kSamples
+                           : Evaluator::Wants::kWindow;
+    const std::int64_t bucket_ms =
+        evaluator.ChooseBuckets(*range.selector, grid, range.range_ms, wants, call.place);
+    if (bucket_ms != 0) {
+      return EvalOverBuckets(evaluator, function.from_buckets,
+                             {*range.selector, range.range_ms, bucket_ms}, grid);
+    }
+  }
+  Result<std::vector<SeriesSamples>> input = evaluator.EvalMatrix(matrix, grid);
+  if (!input) return Forward(input.error());
+  std::vector<StepSeries> columns;
+  for (SeriesSamples& series : *input) {
+    Result<std::vector<double>> values =
+        SlideWindow(evaluator, function, matrix, series, parameter, grid);
+    if (!values) return Forward(values.error());
+    columns.push_back({std::move(series.labels), std::move(*values), false});
+  }
+  return columns;
+}
+
 Result<Evaluated> CallWindow(Evaluator& evaluator, const Call& call, const Grid& grid) {
   const Function& function = *call.function;
   const Expr* matrix = nullptr;
@@ -69,15 +100,13 @@ Result<Evaluated> CallWindow(Evaluator& evaluator, const Call& call, const Grid&
           call.args[0]->place);
     }
   }
-  Result<std::vector<SeriesSamples>> input = evaluator.EvalMatrix(*matrix, grid);
-  if (!input) return Forward(input.error());
+  Result<std::vector<StepSeries>> columns =
+      WindowColumns(evaluator, call, *matrix, parameter, grid);
+  if (!columns) return Forward(columns.error());
   Evaluated result;
-  result.series.reserve(input->size());
-  for (SeriesSamples& series : *input) {
-    Result<std::vector<double>> values =
-        SlideWindow(evaluator, function, *matrix, series, parameter, grid);
-    if (!values) return Forward(values.error());
-    if (std::all_of(values->begin(), values->end(), IsAbsent)) continue;
+  result.series.reserve(columns->size());
+  for (StepSeries& series : *columns) {
+    if (std::all_of(series.values.begin(), series.values.end(), IsAbsent)) continue;
     const std::string_view name = series.labels.Get(telemetry::kMetricName);
     if (function.for_counters && !name.empty() && !NamedLikeCounter(name)) {
       evaluator.Inform(fmt::format("metric might not be a counter, name does not end in "
@@ -85,7 +114,7 @@ Result<Evaluated> CallWindow(Evaluator& evaluator, const Call& call, const Grid&
                                    QuotedText(name)),
                        call.args[0]->place);
     }
-    result.series.push_back({std::move(series.labels), std::move(*values), false});
+    result.series.push_back(std::move(series));
     if (!function.keeps_name) evaluator.DropName(&result.series.back());
   }
   if (!function.keeps_name) {

@@ -61,6 +61,7 @@ Evaluator::Evaluator(const telemetry::SeriesSource& source, const EngineOptions&
       options_(options),
       cancelled_(cancelled),
       query_(query),
+      depths_(query.steps > 1 ? source.Depths() : std::vector<telemetry::Depth>(1)),
       deadline_ns_(options.clock->SteadyNs() +
                    std::chrono::duration_cast<std::chrono::nanoseconds>(options.timeout).count()) {}
 
@@ -134,6 +135,10 @@ Result<std::vector<SeriesSamples>> Evaluator::Select(const Selector& selector, c
   request.matchers = selector.matchers;
   request.from_ms = ShiftedTime(selector.shift, grid.from_ms) - range_ms + 1;
   request.to_ms = ShiftedTime(selector.shift, grid.Last());
+  return Read(std::move(request));
+}
+
+Result<std::vector<SeriesSamples>> Evaluator::Read(telemetry::SelectRequest request) {
   request.sample_limit = options_.max_samples - std::min(samples_, options_.max_samples);
   Result<std::vector<SeriesSamples>> series = source_.Select(request);
   if (!series) return series;
@@ -147,7 +152,14 @@ Result<std::vector<SeriesSamples>> Evaluator::Select(const Selector& selector, c
 }
 
 Result<Evaluated> Evaluator::EvalSelector(const Selector& selector, const Grid& grid) {
-  Result<std::vector<SeriesSamples>> raw = Select(selector, grid, options_.lookback_ms);
+  // A bucket's last value stands for it; of a wide one it may be older than the lookback.
+  const std::int64_t bucket_ms =
+      ChooseBuckets(selector, grid, options_.lookback_ms, Wants::kLast, selector.place);
+  const std::int64_t lookback_ms = std::max(options_.lookback_ms, bucket_ms);
+  Result<std::vector<SeriesSamples>> raw =
+      bucket_ms == 0
+          ? Select(selector, grid, lookback_ms)
+          : SelectBuckets(selector, grid, lookback_ms, bucket_ms, telemetry::Column::kLast);
   if (!raw) return Forward(raw.error());
   Evaluated result;
   result.series.reserve(raw->size());
@@ -158,8 +170,7 @@ Result<Evaluated> Evaluator::EvalSelector(const Selector& selector, const Grid& 
     SampleCursor cursor(one.samples);
     bool any = false;
     for (std::size_t i = 0; i < grid.steps; ++i) {
-      const auto window =
-          cursor.Window(ShiftedTime(selector.shift, grid.At(i)), options_.lookback_ms);
+      const auto window = cursor.Window(ShiftedTime(selector.shift, grid.At(i)), lookback_ms);
       const double value = window.empty() ? Absent() : window.back().value;
       any = any || !IsAbsent(value);
       series.values.push_back(value);

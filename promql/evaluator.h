@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "promql/ast.h"
 #include "promql/engine.h"
+#include "promql/functions.h"
 #include "telemetry/sample.h"
 
 namespace atalaya::promql {
@@ -60,6 +61,23 @@ class Evaluator {
   // left out, a series each, sorted by labels.
   Result<std::vector<telemetry::SeriesSamples>> EvalMatrix(const Expr& matrix, const Grid& grid);
 
+  // What is wanted of a series: its last value at each step, something of a window that buckets can
+  // tell, or the samples themselves.
+  enum class Wants : std::uint8_t { kLast, kWindow, kSamples };
+
+  // The width of bucket that serves a range query as well as the samples, or 0: the widest that is
+  // at most the step and `range_ms`, and of which a window is made. Where it (or the samples) does
+  // not reach back far enough, a wider one that does, if it can be made of that; else a warning
+  // that points at `place`.
+  std::int64_t ChooseBuckets(const Selector& selector, const Grid& grid, std::int64_t range_ms,
+                             Wants wants, Place place);
+  // One column of the buckets that the windows of `range_ms` can see, sorted by labels.
+  Result<std::vector<telemetry::SeriesSamples>> SelectBuckets(const Selector& selector,
+                                                              const Grid& grid,
+                                                              std::int64_t range_ms,
+                                                              std::int64_t bucket_ms,
+                                                              telemetry::Column column);
+
   // The raw samples of a selector, looking back `range_ms` from every step; sorted by labels.
   Result<std::vector<telemetry::SeriesSamples>> Select(const Selector& selector, const Grid& grid,
                                                        std::int64_t range_ms);
@@ -94,6 +112,7 @@ class Evaluator {
  private:
   Result<Evaluated> EvalNode(const Expr& expr, const Grid& grid);
   Result<Evaluated> EvalSelector(const Selector& selector, const Grid& grid);
+  Result<std::vector<telemetry::SeriesSamples>> Read(telemetry::SelectRequest request);
   Result<Evaluated> EvalUnary(const Unary& unary, const Grid& grid);
   Result<std::vector<telemetry::SeriesSamples>> EvalSubquery(const Subquery& subquery,
                                                              const Grid& grid);
@@ -102,7 +121,8 @@ class Evaluator {
   const telemetry::SeriesSource& source_;
   const EngineOptions& options_;
   const std::atomic<bool>* const cancelled_;
-  const Grid query_;  // The whole query's, for `@ start()` and `@ end()`.
+  const Grid query_;                            // The whole query's, for `@ start()` and `@ end()`.
+  const std::vector<telemetry::Depth> depths_;  // Only the samples in an instant query.
   const std::int64_t deadline_ns_;
   std::uint64_t samples_ = 0;
   std::uint64_t work_ = 0;
@@ -141,6 +161,15 @@ Result<Evaluated> EvalBinary(Evaluator& evaluator, const Binary& binary, const G
 Evaluated EvalSetOp(const Binary& binary, Evaluated lhs, Evaluated rhs, const Grid& grid);
 Result<Evaluated> EvalAggregate(Evaluator& evaluator, const Aggregate& aggregate, const Grid& grid);
 Result<Evaluated> EvalCall(Evaluator& evaluator, const Call& call, const Grid& grid);
+
+// buckets.cc: a range function over buckets of `bucket_ms`; a column per series of `labels`.
+struct BucketWindow {
+  const Selector& selector;
+  std::int64_t range_ms;
+  std::int64_t bucket_ms;
+};
+Result<std::vector<StepSeries>> EvalOverBuckets(Evaluator& evaluator, const FromBuckets& from,
+                                                const BucketWindow& window, const Grid& grid);
 
 // The labels that decide which series match, as a key: two series match where theirs are equal.
 std::string MatchKey(const telemetry::Labels& labels, bool on,

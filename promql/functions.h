@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "promql/ast.h"
 #include "telemetry/sample.h"
+#include "telemetry/series_source.h"
 
 namespace atalaya::promql {
 
@@ -23,6 +24,21 @@ struct Window {
   std::int64_t end_ms = 0;   // The step's time after @ and offset.
   std::int64_t step_ms = 0;  // The step's time itself.
   double parameter = 0;      // The scalar argument, where the function takes one.
+};
+
+// How a range function's value comes from buckets instead of samples, where it can: one column, and
+// what is done with the values of the window.
+struct FromBuckets {
+  telemetry::Column column = telemetry::Column::kRaw;  // kRaw: it needs the samples.
+  enum class Then : std::uint8_t {
+    kLeast,
+    kMost,
+    kSum,
+    kLast,
+    kPresent,
+    kPerSecond,  // The sum over the window's length.
+    kMean        // kSum by kCount.
+  } then = Then::kSum;
 };
 
 using WindowFunction = std::optional<double> (*)(const Window& window);
@@ -47,6 +63,7 @@ struct Function {
   bool keeps_name = false;        // Leaves the metric name on the result.
   bool time_dependent = false;    // Differs from step to step even where the arguments do not.
   bool defaults_to_time = false;  // Without an argument it takes the step's time.
+  FromBuckets from_buckets = {};  // Of a window function.
   int regex_argument = -1;        // A text that is a pattern, compiled with the tree.
   bool for_counters = false;      // Worth a word where the metric is not named like a counter.
 };

@@ -31,28 +31,35 @@ std::optional<double> QuantileOver(const Window& window) {
   return Quantile(window.parameter, Values(window));
 }
 
-constexpr Function Ranged(std::string_view name, WindowFunction window) {
+using telemetry::Column;
+using Then = FromBuckets::Then;
+
+constexpr Function Ranged(std::string_view name, WindowFunction window, FromBuckets from = {}) {
   Function function{.name = name, .signature = "m"};
   function.window = window;
+  function.from_buckets = from;
   return function;
 }
 
-constexpr Function kLast{
-    .name = "last_over_time", .signature = "m", .window = Last, .keeps_name = true};
+constexpr Function kLast{.name = "last_over_time",
+                         .signature = "m",
+                         .window = Last,
+                         .keeps_name = true,
+                         .from_buckets = {Column::kLast, Then::kLast}};
 constexpr Function kQuantile{
     .name = "quantile_over_time", .signature = "sm", .window = QuantileOver};
 
 constexpr std::array kOverTimeFunctions = {
-    Ranged("avg_over_time", Over<Mean>),
-    Ranged("count_over_time", Count),
+    Ranged("avg_over_time", Over<Mean>, {Column::kSum, Then::kMean}),
+    Ranged("count_over_time", Count, {Column::kCount, Then::kSum}),
     kLast,
-    Ranged("max_over_time", Over<Maximum>),
-    Ranged("min_over_time", Over<Minimum>),
-    Ranged("present_over_time", Present),
+    Ranged("max_over_time", Over<Maximum>, {Column::kMost, Then::kMost}),
+    Ranged("min_over_time", Over<Minimum>, {Column::kLeast, Then::kLeast}),
+    Ranged("present_over_time", Present, {Column::kCount, Then::kPresent}),
     kQuantile,
     Ranged("stddev_over_time", Over<StandardDeviation>),
     Ranged("stdvar_over_time", Over<Variance>),
-    Ranged("sum_over_time", Over<Sum>),
+    Ranged("sum_over_time", Over<Sum>, {Column::kSum, Then::kSum}),
 };
 
 }  // namespace

@@ -130,11 +130,12 @@ std::optional<double> Resets(const Window& window) {
   return resets;
 }
 
-constexpr Function OfChange(std::string_view name, WindowFunction window,
-                            bool for_counters = false) {
+constexpr Function OfChange(std::string_view name, WindowFunction window, bool for_counters = false,
+                            FromBuckets from = {}) {
   Function function{.name = name, .signature = "m"};
   function.window = window;
   function.for_counters = for_counters;
+  function.from_buckets = from;
   return function;
 }
 
@@ -147,9 +148,9 @@ constexpr std::array kRateFunctions = {
     OfChange("deriv", Deriv),
     OfChange("idelta", Idelta),
     OfChange("irate", Irate),
-    OfChange("increase", Increase, true),
+    OfChange("increase", Increase, true, {telemetry::Column::kIncrease, FromBuckets::Then::kSum}),
     kPredictLinear,
-    OfChange("rate", Rate, true),
+    OfChange("rate", Rate, true, {telemetry::Column::kIncrease, FromBuckets::Then::kPerSecond}),
     OfChange("resets", Resets),
 };
 

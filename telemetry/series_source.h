@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,16 +25,30 @@ struct Matcher {
   friend bool operator==(const Matcher&, const Matcher&) = default;
 };
 
+// What is read of buckets that stand for many samples each: one value per bucket, at its end.
+// kIncrease is what a counter gained, resets taken into account, since the sample before the
+// bucket's first. kLast may be a stale marker; buckets that have no value of a kind are left out.
+enum class Column : std::uint8_t { kRaw, kLeast, kMost, kSum, kCount, kLast, kIncrease };
+
 struct SelectRequest {
   std::vector<Matcher> matchers;  // All must hold.
   std::int64_t from_ms = 0;       // Both ends included.
   std::int64_t to_ms = 0;
+  std::int64_t bucket_ms = 0;    // 0: samples as they came; else a width that Depths() names: the
+                                 // buckets, each (end - width, end], whose end lies in the range.
+  Column column = Column::kRaw;  // Of the buckets.
   std::uint64_t sample_limit = 50'000'000;  // kLimit where more would be returned.
 };
 
 struct SeriesSamples {
   Labels labels;
   std::vector<Sample> samples;  // By rising time; stale markers included.
+};
+
+// How far back a source reaches with one width of bucket.
+struct Depth {
+  std::int64_t width_ms = 0;                                        // 0: samples as they came.
+  std::int64_t from_ms = std::numeric_limits<std::int64_t>::min();  // Older ones are gone.
 };
 
 // What PromQL reads from: history, and in tests a few series in memory.
@@ -44,6 +59,9 @@ class SeriesSource {
 
   // The matching series that have a sample in the range, in no particular order.
   virtual Result<std::vector<SeriesSamples>> Select(const SelectRequest& request) const = 0;
+
+  // The widths that Select knows, the finest first: 0 at least.
+  virtual std::vector<Depth> Depths() const { return {Depth{}}; }
 };
 
 }  // namespace atalaya::telemetry

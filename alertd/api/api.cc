@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alertd/api/answer.h"
+#include "alertd/api/authorization.h"
 #include "alertd/api/handlers.h"
 #include "alertd/api/web_files.h"
 #include "base/check.h"
@@ -123,6 +124,11 @@ HttpResponse Api::Handle(const HttpRequest& request) const {
   HttpResponse response;
   if (!HostAllowed(request.Header("host"), options_.allowed_hosts)) {
     response = PlainText(421, "this is not the host that was asked for\n");
+  } else if (!options_.token.empty() && !request.path.starts_with("/-/") &&
+             !IsAuthorized(request.Header("authorization"), options_.token)) {
+    response =
+        ErrorAnswer(401, "unauthorized", "this address needs the token of [http] token_file");
+    response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"cloud_alertd\"");
   } else if (request.method != "GET" && request.method != "HEAD" &&
              !(request.method == "POST" && TakesPost(request.path))) {
     response = PlainText(405, request.method + " is not for this address\n");

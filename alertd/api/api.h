@@ -25,6 +25,7 @@ struct ApiOptions {
   const Clock* clock = &SystemClock();     // For "now".
   std::vector<std::string> allowed_hosts;  // Names besides localhost and IP addresses, without
                                            // port, in lower case.
+  std::string token;                       // What a request must bring; "": nothing.
   std::int64_t started_ms = 0;             // Of the program, UTC.
 
   // Snapshots; called on the threads that serve, several at once. An empty one stands for nothing
@@ -43,6 +44,8 @@ struct ApiOptions {
 // A Host header that is neither an IP address, localhost nor in `allowed_hosts` gets 421, so that
 // no web page can reach the API by rebinding its own name. No CORS headers. Answers of
 // /api/atalaya and the page's files carry an ETag and honour If-None-Match.
+// With a token, a request needs `Authorization: Bearer TOKEN`, or Basic with any name and the token
+// as password (which browsers can do); else 401. /-/healthy and /-/ready are open.
 // Source: the HTTP API chapter of the Prometheus 3.x documentation.
 //
 // Threads: Handle from any, several at once; blocks as long as a query takes.

@@ -40,6 +40,9 @@ void WriteStore(TextWriter& page, const history::StoreStats& stats) {
   WriteRefused(page, stats);
   page.Family("cloud_alertd_history_series", MetricType::kGauge, "Series in the history.");
   page.Sample("", stats.series);
+  page.Family("cloud_alertd_history_file_bytes", MetricType::kGauge,
+              "Bytes of the history's file in use; free pages are used again.");
+  page.Sample("", stats.file_bytes);
   page.Family("cloud_alertd_history_head_samples", MetricType::kGauge,
               "Samples in memory that are not in a chunk yet.");
   page.Sample("", stats.head_samples);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -75,10 +76,31 @@ TEST(Chunk, KeepsRandomSeries) {
   }
 }
 
-TEST(Chunk, SteadySeriesTakesAQuarterByteASample) {
+// Tenths are not exact in binary; they must come back bit by bit all the same.
+TEST(Chunk, KeepsDecimalsAndWhatOnlyLooksLikeThem) {
+  std::mt19937_64 random(9);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<Sample> samples;
+    double value = static_cast<double>(random() % 100'000'000);
+    const double unit = std::pow(10.0, -static_cast<int>(random() % 14));
+    for (int i = 0; i < 100; ++i) {
+      value += static_cast<double>(random() % 100);
+      double shown = value * unit;
+      if (round % 7 == 0 && random() % 50 == 0) shown = std::nextafter(shown, 1e300);
+      if (round % 11 == 0 && random() % 50 == 0) shown = -0.0;
+      if (round % 13 == 0) shown = value * 1e9;
+      samples.push_back({kStart + i * 5000 + static_cast<std::int64_t>(random() % 9), shown});
+    }
+    ExpectRoundTrip(samples);
+  }
+}
+
+TEST(Chunk, SteadySeriesTakesNextToNothing) {
   std::vector<Sample> samples;
   for (int i = 0; i < 360; ++i) samples.push_back({kStart + i * 5000, 42});
-  EXPECT_LE(EncodeChunk(samples).size(), 20u + 360 / 4);
+  EXPECT_LE(EncodeChunk(samples).size(), 20u);
+  for (int i = 0; i < 360; ++i) samples[static_cast<std::size_t>(i)].value = 1000 + i * 0.25;
+  EXPECT_LE(EncodeChunk(samples).size(), 20u + 360 / 8);
 }
 
 TEST(Chunk, RefusesEveryTruncation) {
@@ -94,7 +116,7 @@ TEST(Chunk, RefusesEveryTruncation) {
 
 TEST(Chunk, NamesANewerFormat) {
   std::string bytes = EncodeChunk(std::vector<Sample>{{kStart, 1}});
-  bytes[0] = 2;
+  bytes[0] = 3;
   std::vector<Sample> out;
   EXPECT_EQ(DecodeChunk(bytes, out).error().code, ErrorCode::kVersion);
   bytes[0] = 0;
@@ -114,6 +136,29 @@ TEST(Chunk, ReadsAKeptChunkOfFormat1) {
   EXPECT_EQ(samples[2], (Sample{1'700'000'010'001, -2}));
   EXPECT_EQ(samples[3].time_ms, 1'700'000'015'000);
   EXPECT_TRUE(telemetry::IsStaleMarker(samples[3].value));
+}
+
+// Of format 2: decimals with steady times, and XOR with unsteady ones.
+TEST(Chunk, ReadsKeptChunksOfFormat2) {
+  const std::string decimals(
+      "\x02\x06\x80\xd0\x95\xff\xbc\x31\x88\x27\xff\x03\x02\xd2\x9c\x01\x03\x1b\x22\x0e\x86\xb0",
+      22);
+  std::vector<Sample> samples;
+  ASSERT_TRUE(DecodeChunk(decimals, samples));
+  ASSERT_EQ(samples.size(), 6u);
+  EXPECT_EQ(samples[0], (Sample{kStart, 100.25}));
+  EXPECT_EQ(samples[4], (Sample{kStart + 20'000, 102.5}));
+  EXPECT_EQ(samples[5], (Sample{kStart + 25'000, 102.75}));
+  const std::string odd(
+      "\x02\x04\x80\xd0\x95\xff\xbc\x31\x89\x27\x02\xf8\x01\xbf\xaa\xd7\xaa\xd5\xaa\xd5\xaa\x55"
+      "\xd4\x0f\x87\xe8\x02\xaa\xaa\xaa\xaa\xaa\xaa\xf3\xfe\xc0\x00\x00\x00\x00\x00\x20",
+      42);
+  samples.clear();
+  ASSERT_TRUE(DecodeChunk(odd, samples));
+  ASSERT_EQ(samples.size(), 4u);
+  EXPECT_EQ(samples[1], (Sample{kStart + 5001, 2.0 / 3}));
+  EXPECT_TRUE(telemetry::IsStaleMarker(samples[2].value));
+  EXPECT_EQ(samples[3], (Sample{kStart + 15'000, 7}));
 }
 
 }  // namespace

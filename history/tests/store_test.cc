@@ -227,6 +227,7 @@ TEST_F(StoreTest, TakesADayOfBackfillAtOnce) {
 
 TEST_F(StoreTest, ForgetsWhatIsOlderThanRetention) {
   options_.retention_ms = 2 * kHourMs;
+  options_.minute_retention_ms = options_.hour_retention_ms = 2 * kHourMs;
   Open();
   PutRow("gone", 300);
   PutRow("stays", 4000);  // More than five hours.

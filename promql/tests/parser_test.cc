@@ -77,9 +77,8 @@ TEST(PromqlParser, NamesThePlaceOfAFault) {
 }
 
 TEST(PromqlParser, RefusesByNameWhatIsExperimental) {
-  for (const std::string query :
-       {"sort_by_label(up, 'job')", "limitk(2, up)", "up[5m + 1m]",
-        "rate(up[5m] smoothed)", "a + fill(0) b"}) {
+  for (const std::string query : {"sort_by_label(up, 'job')", "limitk(2, up)", "up[5m + 1m]",
+                                  "rate(up[5m] smoothed)", "a + fill(0) b"}) {
     Result<ExprPtr> expr = Parse(query);
     ASSERT_FALSE(expr) << query;
     EXPECT_EQ(expr.error().code, ErrorCode::kRefused) << expr.error().message;

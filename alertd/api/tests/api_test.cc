@@ -90,6 +90,25 @@ TEST_F(ApiTest, AnswersAnInstantVector) {
   EXPECT_EQ(data["result"][0]["value"], (Json{1'700'000'000, "1"}));
 }
 
+TEST_F(ApiTest, WithATokenAnswersOnlyThoseWhoBringIt) {
+  options_.token = "a-token-of-some-length";
+  EXPECT_EQ(Get("/api/v1/labels").status, 401);
+  EXPECT_EQ(Get("/").status, 401);
+  EXPECT_EQ(Get("/-/healthy").status, 200);
+  const auto with = [&](const std::string& header) {
+    return Get("/api/v1/labels", {{"authorization", header}}).status;
+  };
+  EXPECT_EQ(with("Bearer a-token-of-some-length"), 200);
+  EXPECT_EQ(with("bearer a-token-of-some-length"), 200);
+  EXPECT_EQ(with("Bearer a-token-of-some-lengtH"), 401);
+  EXPECT_EQ(with("Bearer a-token-of-some-length2"), 401);
+  EXPECT_EQ(with("Bearer"), 401);
+  EXPECT_EQ(with("Basic bWU6YS10b2tlbi1vZi1zb21lLWxlbmd0aA=="), 200);  // me:...
+  EXPECT_EQ(with("Basic YS10b2tlbi1vZi1zb21lLWxlbmd0aA=="), 401);      // No name.
+  EXPECT_EQ(with("Basic bWU6b3RoZXI="), 401);
+  EXPECT_EQ(with("Basic ***"), 401);
+}
+
 TEST_F(ApiTest, AnswersAScalarAndAString) {
   EXPECT_EQ(Data("/api/v1/query?query=1%2B1&time=5.5"),
             (Json{{"resultType", "scalar"}, {"result", {5.5, "2"}}}));

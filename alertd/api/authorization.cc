@@ -1,0 +1,62 @@
+#include "alertd/api/authorization.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace atalaya::alertd {
+namespace {
+
+// The scheme's credentials; nothing where the header has another scheme.
+std::optional<std::string_view> TakeScheme(std::string_view header, std::string_view lower_scheme) {
+  if (header.size() <= lower_scheme.size() || header[lower_scheme.size()] != ' ') {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < lower_scheme.size(); ++i) {
+    if ((header[i] | 0x20) != lower_scheme[i]) return std::nullopt;
+  }
+  header.remove_prefix(lower_scheme.size());
+  header.remove_prefix(std::min(header.find_first_not_of(' '), header.size()));
+  return header;
+}
+
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string out;
+  unsigned held = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const std::size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    held = (held << 6 | static_cast<unsigned>(value)) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out += static_cast<char>(held >> bits);
+  }
+  return out;
+}
+
+bool Same(std::string_view given, std::string_view token) {
+  unsigned differ = given.size() == token.size() ? 0 : 1;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    const char other = given.empty() ? '\0' : given[i % given.size()];
+    differ |= static_cast<unsigned char>(other ^ token[i]);
+  }
+  return differ == 0;
+}
+
+}  // namespace
+
+bool IsAuthorized(std::string_view header, std::string_view token) {
+  if (const auto bearer = TakeScheme(header, "bearer")) return Same(*bearer, token);
+  const auto basic = TakeScheme(header, "basic");
+  const auto decoded = basic ? DecodeBase64(*basic) : std::nullopt;
+  if (!decoded) return false;
+  const std::size_t colon = decoded->find(':');
+  return colon != std::string::npos && Same(std::string_view(*decoded).substr(colon + 1), token);
+}
+
+}  // namespace atalaya::alertd

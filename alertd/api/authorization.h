@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string_view>
+
+namespace atalaya::alertd {
+
+// Whether an Authorization header brings `token`: as Bearer, or as the password of Basic with any
+// name. Takes as long for a wrong token as for the right one.
+// Source: RFC 6750 section 2.1, RFC 7617.
+bool IsAuthorized(std::string_view header, std::string_view token);
+
+}  // namespace atalaya::alertd
