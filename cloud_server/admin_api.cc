@@ -25,8 +25,9 @@ constexpr std::size_t kMaxTokenFileBytes = 4096;
 constexpr std::string_view kClients = "/api/v1/clients";
 
 HttpResponse Json(int status, const json& body) {
-  // Client ids are UTF-8, which the codec has checked.
-  return {status, "application/json", body.dump() + "\n", {}};
+  // What a request held may be no UTF-8, and comes back in messages.
+  const std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return {status, "application/json", text + "\n", {}};
 }
 
 HttpResponse Fault(int status, std::string_view message) {

@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned long long kPasses = 2;
 constexpr std::size_t kMemoryBytes = 19u << 20;
 constexpr std::string_view kHeading = "#atalaya passwords ";
-constexpr std::string_view kVersion = "1";
+constexpr std::string_view kFileVersion = "1";
 
 void InitSodium() { ATALAYA_CHECK(sodium_init() >= 0); }
 
@@ -73,10 +73,10 @@ Result<PasswordFile> PasswordFile::Parse(std::string_view text, const std::strin
     return Fail(ErrorCode::kInvalid,
                 "{}:1: is not a password file (make one with cloud_server passwd)", name);
   }
-  if (heading.substr(kHeading.size()) != kVersion) {
+  if (heading.substr(kHeading.size()) != kFileVersion) {
     return Fail(ErrorCode::kVersion,
                 "{}:1: written by a newer cloud_server (version {}; this one reads {})", name,
-                heading.substr(kHeading.size()), kVersion);
+                heading.substr(kHeading.size()), kFileVersion);
   }
   for (std::size_t number = 2; !text.empty(); ++number) {
     const std::string_view line = TakeLine(&text);
@@ -103,7 +103,7 @@ Result<PasswordFile> PasswordFile::Parse(std::string_view text, const std::strin
 }
 
 Status PasswordFile::Save(const std::string& path) const {
-  std::string text = fmt::format("{}{}\n", kHeading, kVersion);
+  std::string text = fmt::format("{}{}\n", kHeading, kFileVersion);
   for (const auto& [user, hash] : hashes_) text += fmt::format("{}:{}\n", user, hash);
   return WriteFileAtomic(path, text, 0600);
 }

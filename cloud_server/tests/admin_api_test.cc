@@ -162,6 +162,8 @@ TEST_F(Admin, AnswersBadRequestsWithWhatIsWrong) {
   EXPECT_THAT(fault("GET", "/api/v1/clients?limit=0"), HasSubstr("400 limit: \"0\" is not"));
   EXPECT_THAT(fault("GET", "/api/v1/clients?limit=1001"), HasSubstr("400 limit"));
   EXPECT_THAT(fault("GET", "/api/v1/clients?limit=-1"), HasSubstr("400 limit"));
+  EXPECT_THAT(fault("GET", "/api/v1/clients?limit=%FF"), HasSubstr("400 limit"));
+  EXPECT_THAT(fault("GET", "/api/v1/clients/%FF"), HasSubstr("404"));
   EXPECT_THAT(fault("GET", "/api/v1/clients?connected=yes"), HasSubstr("400 connected"));
   EXPECT_THAT(fault("GET", "/api/v1/clients?protocol=4"), HasSubstr("400 protocol"));
   EXPECT_THAT(fault("GET", "/api/v1/clients?nme=x"), HasSubstr("400 \"nme\" is none of"));
