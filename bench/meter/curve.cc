@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kTopics = 1'000;
 constexpr std::size_t kPayloadBytes = 64;
-constexpr std::int64_t kWindow = 1'000;
+constexpr std::int64_t kWindow = 4'000;
 constexpr std::int64_t kFiltersPerClient = 50'000;
 constexpr std::int64_t kFiltersPerPacket = 500;
 constexpr double kSubscribesPerSecond = 1'000;
