@@ -1,11 +1,14 @@
-"""Every query of every dashboard returns data: from Debian's Prometheus, which scrapes the real exporter while packets go
+"""Every query of every dashboard returns data: from Debian's Prometheus, which scrapes the real exporter while a stress run goes
 through a real cloud_server. Grafana itself is not needed; what of a dashboard can be wrong without it is checked too."""
 
+import importlib.util
 import json
+import pathlib
 import re
+import tempfile
 
 import harness
-from harness import ROOT, Bench, run_program, wait_for
+from harness import ROOT, Bench, wait_for
 from prometheus import Prometheus
 
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
@@ -13,7 +16,9 @@ GRID_WIDTH = 24
 RATE_INTERVAL = "5s"
 KNOWN_UNITS = {"none", "short", "s", "bytes", "Bps", "pps", "percentunit", "celsius"}
 # A dashboard may ask for what is not there on a good day.
-MAY_BE_EMPTY = re.compile(r"resets\(")
+MAY_BE_EMPTY = re.compile(r"resets\(|changes\(|node_hwmon_temp_celsius|_success\{.*== 0")
+LOAD = ["run", "p2p", "--clients", "4", "--rate", "200", "--qos", "1", "--duration", "300s"]
+RULE = {"alert": "Watching", "expr": "vector(1)", "labels": {"severity": "info"}}  # So that ALERTS is there.
 
 
 def panels_of(dashboard: dict) -> list[dict]:
@@ -94,6 +99,19 @@ def check_queries(prometheus: Prometheus, dashboard: dict) -> int:
     return len(queries)
 
 
+def check_generated():
+    """The files that grafana/generate.py writes are those it would write now."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "grafana" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    with tempfile.TemporaryDirectory() as folder:
+        generate.FOLDER = pathlib.Path(folder)
+        for name in ("server", "host", "alerts", "stress"):
+            getattr(generate, name)()
+            kept = ROOT / "grafana" / "dashboards" / f"{name}.json"
+            assert (generate.FOLDER / kept.name).read_text() == kept.read_text(), f"run grafana/generate.py: {name}.json differs"
+
+
 def check_provisioning():
     """The files name the data source and the folder that the dashboards rely on."""
     try:
@@ -116,19 +134,20 @@ def main():
     for dashboard in dashboards.values():
         check_structure(dashboard)
     check_provisioning()
+    check_generated()
 
     with Bench() as bench:
         _, mqtt = bench.start_server()
         exporter = bench.start("cloud_exporter", "--web.listen-address", "127.0.0.1:0", "--cloud-server.stats-file",
                                bench.stats_file())
-        prometheus = Prometheus(bench, {"node": exporter.ready()["http"]})
-        for number in range(3):
-            sent = run_program("cloud_client", "pub", "--server", f"mqtt://{mqtt}", "--topic", f"test/{number}", "--message", "hello")
-            assert sent.returncode == 0, sent
+        prometheus = Prometheus(bench, {"node": exporter.ready()["http"]}, rules=[RULE])
+        load = bench.start("cloud_stress", *LOAD, "--target", f"mqtt://{mqtt}", "--report", bench.dir / "report.html",
+                           "--json", bench.dir / "report.json")
         wait_for("the first scrape", lambda: prometheus.query("cloud_server_up"))
         for name, dashboard in dashboards.items():
             check_variables(prometheus, dashboard)
             print(f"{name}: {check_queries(prometheus, dashboard)} queries return data")
+        load.kill()
 
 
 if __name__ == "__main__":

@@ -30,15 +30,18 @@ def listening_port(pid: int) -> int | None:
 
 
 class Prometheus:
-    """Scrapes `targets` (job -> host:port) every `interval`."""
+    """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often."""
 
-    def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms"):
+    def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None):
         binary = harness.peer("prometheus", "usr/bin/prometheus")
         config = bench.dir / "prometheus.yml"
         jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()]
         # YAML is a superset of JSON.
-        config.write_text(json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval},
-                                      "scrape_configs": jobs}))
+        rule_file = bench.dir / "rules.yml"
+        rule_file.write_text(json.dumps({"groups": [{"name": "test", "rules": rules or []}]}))
+        config.write_text(json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval,
+                                                 "evaluation_interval": interval},
+                                      "rule_files": [str(rule_file)], "scrape_configs": jobs}))
         self.program = bench.start(binary, f"--config.file={config}", f"--storage.tsdb.path={bench.dir / 'tsdb'}",
                                    "--web.listen-address=127.0.0.1:0")
         port = harness.wait_for("Prometheus to listen", lambda: listening_port(self.program.pid))
