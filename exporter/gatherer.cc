@@ -1,184 +1,160 @@
 #include "exporter/gatherer.h"
 
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <thread>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "exporter/kernel_file.h"
+#include "exporter/scrape_context.h"
 #include "exporter/units.h"
 
 namespace atalaya::exporter {
 namespace {
 
-struct Slot {
+constexpr std::string_view kForeignCollector = "textfile";  // Its families come from others.
+constexpr std::string_view kTypeLine = "# TYPE ";
+
+}  // namespace
+
+struct Gatherer::Slot {
   std::string name;
   std::unique_ptr<Collector> collector;
-  std::string duration_labels;  // `collector="meminfo"`
+  std::string labels;  // `collector="meminfo"`
   telemetry::TextWriter out{telemetry::TextFormat::kPrometheus};
-  // Under State::mutex:
   bool entered = false;  // Some thread is inside; `out` is its own until it leaves.
   bool failed = false;   // The last time: so that a change of state is logged once.
+  bool of_devices = false;
+  std::uint64_t absent_since = 0;  // The generation of facts in which there was nothing; 0: not so.
+  bool absent_success = false;     // What it said then.
+
+  void Note(bool now_failed, std::string_view why) {
+    if (now_failed && !failed) LogWarning("collector {}: {}", name, why);
+    if (!now_failed && failed) LogInfo("collector {}: works again", name);
+    failed = now_failed;
+  }
 };
 
-struct Outcome {
+struct Gatherer::Outcome {
+  std::shared_ptr<Slot> slot;
   bool ended = false;  // Within the deadline, with success or not.
   bool success = false;
   std::int64_t duration_ns = 0;
 };
 
-// The collectors that one scrape has still to run, in order.
-struct Job {
-  telemetry::TextFormat format;
-  std::vector<Slot*> slots;
-  std::vector<Outcome> outcomes;
-  std::size_t next = 0;  // The one that is running, or about to.
-};
-
-}  // namespace
-
-struct Gatherer::State : std::enable_shared_from_this<Gatherer::State> {
-  std::mutex mutex;       // Everything below, and what the slots say.
-  bool scraping = false;  // One scrape at a time.
-  std::condition_variable scrape_ended;
-  std::condition_variable wake_worker;
-  std::condition_variable wake_scrape;
-  std::vector<std::unique_ptr<Slot>> slots;
-  Job* job = nullptr;        // Being run; owned by the scrape.
-  std::uint64_t worker = 0;  // Which thread may run it; an older one has been left behind.
-  bool stopping = false;
-
-  void StartWorker() {
-    const std::uint64_t id = ++worker;
-    std::thread([self = shared_from_this(), id] { self->Work(id); }).detach();
+Gatherer::Gatherer(std::vector<NamedCollector> collectors, const GatherOptions& options,
+                   std::shared_ptr<Baton> baton, std::shared_ptr<ScrapeContext> context)
+    : options_(options), baton_(std::move(baton)), context_(std::move(context)) {
+  for (NamedCollector& collector : collectors) {
+    auto slot = std::make_shared<Slot>();
+    slot->labels = telemetry::LabelText("collector", collector.name).text();
+    slot->name = std::move(collector.name);
+    slot->collector = std::move(collector.collector);
+    slot->of_devices = collector.of_devices;
+    names_.push_back(slot->name);
+    slots_.push_back(std::move(slot));
   }
+}
 
-  void Work(std::uint64_t id) {
-    std::unique_lock lock(mutex);
-    while (true) {
-      wake_worker.wait(lock, [&] { return stopping || worker != id || Pending(); });
-      if (stopping || worker != id) return;
-      RunNext(lock, id);
-      if (worker == id && !Pending()) wake_scrape.notify_one();
+Gatherer::~Gatherer() = default;
+
+void Gatherer::Begin(const std::set<std::string>& only, telemetry::TextFormat format) {
+  format_ = format;
+  outcomes_.clear();
+  for (const auto& slot : slots_) {
+    if (only.empty() || only.contains(slot->name)) outcomes_.push_back({slot});
+  }
+  next_ = 0;
+  began_ns_ = SystemClock().SteadyNs();
+  if (context_) context_->Begin();
+  baton_->Watch(options_.collector_deadline);
+}
+
+bool Gatherer::GoOn() {
+  const std::int64_t deadline_ns =
+      began_ns_ + std::chrono::nanoseconds(options_.scrape_deadline).count();
+  while (next_ < outcomes_.size()) {
+    Outcome& outcome = outcomes_[next_];
+    Slot& slot = *outcome.slot;
+    if (slot.entered || SystemClock().SteadyNs() >= deadline_ns) {
+      ++next_;
+      continue;
     }
-  }
-
-  bool Pending() const { return job != nullptr && job->next < job->slots.size(); }
-
-  // Runs the job's next collector with the mutex released, unless a thread that hangs is inside.
-  void RunNext(std::unique_lock<std::mutex>& lock, std::uint64_t id) {
-    Slot& slot = *job->slots[job->next];
-    if (slot.entered) {
-      ++job->next;
-      return;
+    slot.out.StartPage(format_);
+    if (slot.absent_since != 0 && slot.absent_since == context_->facts_generation()) {
+      outcome.ended = true;
+      outcome.success = slot.absent_success;
+      ++next_;
+      continue;
     }
     slot.entered = true;
     const std::int64_t started_ns = SystemClock().SteadyNs();
-    slot.out.StartPage(job->format);
-    lock.unlock();
-    const Status status = slot.collector->Collect(slot.out);
-    lock.lock();
-    slot.entered = false;
-    if (worker != id) return;  // Left behind: the scrape has ended, or goes on without this.
-    job->outcomes[job->next] = {true, status.has_value(), SystemClock().SteadyNs() - started_ns};
-    ++job->next;
+    // The slot outlives the gatherer, should its thread be left behind.
+    const std::shared_ptr<Slot> kept = outcome.slot;
+    Status status;
+    const bool in_time = baton_->Try([&] { status = kept->collector->Collect(kept->out); });
+    kept->entered = false;
+    if (!in_time) return false;
+    outcome.ended = true;
+    outcome.success = status.has_value();
+    outcome.duration_ns = SystemClock().SteadyNs() - started_ns;
+    ++next_;
     // A machine without the thing measured is no news.
     const bool failed = !status && status.error().code != ErrorCode::kNotFound;
-    NoteOutcome(slot, failed, status ? "" : status.error().message);
+    slot.Note(failed, status ? "" : status.error().message);
+    const bool absent = slot.of_devices && context_ && !failed && slot.out.text().empty();
+    slot.absent_since = absent ? context_->facts_generation() : 0;
+    slot.absent_success = outcome.success;
   }
-
-  void NoteOutcome(Slot& slot, bool failed, const std::string& why) {
-    if (failed && !slot.failed) LogWarning("collector {}: {}", slot.name, why);
-    if (!failed && slot.failed) LogInfo("collector {}: works again", slot.name);
-    slot.failed = failed;
-  }
-
-  // Returns with the job done.
-  void Run(Job& to_run, std::chrono::milliseconds deadline) {
-    std::unique_lock lock(mutex);
-    job = &to_run;
-    wake_worker.notify_one();
-    while (Pending()) {
-      const std::size_t at = to_run.next;
-      const bool moved =
-          wake_scrape.wait_for(lock, deadline, [&] { return to_run.next != at || !Pending(); });
-      if (moved || !Pending() || to_run.next != at) continue;
-      to_run.outcomes[at].duration_ns = std::chrono::nanoseconds(deadline).count();
-      NoteOutcome(*to_run.slots[at], true, fmt::format("no answer within {} ms", deadline.count()));
-      ++to_run.next;
-      StartWorker();
-      wake_worker.notify_all();
-    }
-    job = nullptr;
-  }
-};
-
-Gatherer::Gatherer(std::vector<NamedCollector> collectors, const GatherOptions& options)
-    : state_(std::make_shared<State>()), options_(options) {
-  for (NamedCollector& collector : collectors) {
-    auto slot = std::make_unique<Slot>();
-    slot->duration_labels = telemetry::LabelText("collector", collector.name).text();
-    slot->name = std::move(collector.name);
-    slot->collector = std::move(collector.collector);
-    state_->slots.push_back(std::move(slot));
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->StartWorker();
+  baton_->EndWatch();
+  return true;
 }
 
-Gatherer::~Gatherer() {
-  const std::lock_guard lock(state_->mutex);
-  state_->stopping = true;
-  state_->wake_worker.notify_all();
+void Gatherer::Overdue() {
+  Outcome& outcome = outcomes_[next_++];
+  outcome.duration_ns = std::chrono::nanoseconds(options_.collector_deadline).count();
+  outcome.slot->Note(true,
+                     fmt::format("no answer within {} ms", options_.collector_deadline.count()));
 }
 
-std::vector<std::string> Gatherer::names() const {
-  std::vector<std::string> names;
-  for (const auto& slot : state_->slots) names.push_back(slot->name);
-  return names;
-}
-
-Status Gatherer::Gather(const std::set<std::string>& only, telemetry::TextWriter& page) {
-  {
-    std::unique_lock lock(state_->mutex);
-    if (!state_->scrape_ended.wait_for(lock, options_.queue_deadline,
-                                       [&] { return !state_->scraping; })) {
-      return Fail(ErrorCode::kTimeout, "another scrape has not ended within {} ms",
-                  options_.queue_deadline.count());
-    }
-    state_->scraping = true;
-  }
-  Job job;
-  job.format = page.format();
-  for (const auto& slot : state_->slots) {
-    if (only.empty() || only.contains(slot->name)) job.slots.push_back(slot.get());
-  }
-  job.outcomes.resize(job.slots.size());
-  state_->Run(job, options_.collector_deadline);
-
-  for (std::size_t i = 0; i < job.slots.size(); ++i) {
+void Gatherer::Write(telemetry::TextWriter& page) const {
+  const Slot* foreign = nullptr;
+  for (const Outcome& outcome : outcomes_) {
     // A collector that failed half way has written whole families all the same; one that hangs
     // still owns its buffer.
-    if (job.outcomes[i].ended) page.Append(job.slots[i]->out.text());
-  }
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->scraping = false;
-    state_->scrape_ended.notify_one();
+    if (!outcome.ended) continue;
+    if (outcome.slot->name == kForeignCollector) {
+      foreign = outcome.slot.get();
+    } else {
+      page.Append(outcome.slot->out.text());
+    }
   }
   page.Family("node_scrape_collector_duration_seconds", telemetry::MetricType::kGauge,
               "How long a collector took in this scrape.");
-  for (std::size_t i = 0; i < job.slots.size(); ++i) {
-    page.Sample(job.slots[i]->duration_labels,
-                static_cast<double>(job.outcomes[i].duration_ns) / kNsPerSecond);
+  for (const Outcome& outcome : outcomes_) {
+    page.Sample(outcome.slot->labels, static_cast<double>(outcome.duration_ns) / kNsPerSecond);
   }
   page.Family("node_scrape_collector_success", telemetry::MetricType::kGauge,
               "Whether a collector gave its figures in this scrape.");
-  for (std::size_t i = 0; i < job.slots.size(); ++i) {
-    page.Sample(job.slots[i]->duration_labels, job.outcomes[i].success ? 1 : 0);
+  for (const Outcome& outcome : outcomes_) {
+    page.Sample(outcome.slot->labels, outcome.success ? 1 : 0);
   }
-  return {};
+  if (foreign != nullptr) AppendForeign(*foreign, page);
+}
+
+// A family that is on the page already would make the whole page invalid: that of the textfile is
+// left out.
+void Gatherer::AppendForeign(const Slot& slot, telemetry::TextWriter& page) const {
+  std::string_view rest = slot.out.text();
+  std::string heading;
+  while (!rest.empty()) {
+    // One family: up to the next "# HELP" that begins a line.
+    const std::size_t next = rest.find("\n# HELP ");
+    const std::string_view family = rest.substr(0, next == rest.npos ? rest.size() : next + 1);
+    rest.remove_prefix(family.size());
+    const std::size_t type = family.find(kTypeLine);
+    const std::size_t end = type == family.npos ? type : family.find(' ', type + kTypeLine.size());
+    if (end == family.npos) continue;
+    heading.assign("\n").append(family.substr(type, end - type + 1));
+    if (page.text().find(heading) == std::string::npos) page.Append(family);
+  }
 }
 
 }  // namespace atalaya::exporter

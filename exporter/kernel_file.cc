@@ -43,8 +43,9 @@ Result<std::string_view> KernelFile::ReadOpen() {
       return Fail(ErrorCode::kIo, "{}: cannot read: {}", path_.string(), ErrnoText(error));
     }
     have += static_cast<std::size_t>(got);
-    // A short read says nothing: the kernel stops where the next record would not fit its page.
-    if (got == 0) return std::string_view(buffer_).substr(0, have);
+    // A short read of records says nothing: the kernel stops where the next would not fit its page.
+    if (got == 0 || (shape_ == FileShape::kWhole && have < buffer_.size()))
+      return std::string_view(buffer_).substr(0, have);
     if (buffer_.size() >= kMaxKernelFileBytes) {
       return Fail(ErrorCode::kLimit, "{}: larger than {} bytes", path_.string(),
                   kMaxKernelFileBytes);

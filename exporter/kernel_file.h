@@ -12,12 +12,17 @@
 
 namespace atalaya::exporter {
 
+// How the kernel hands out a file: records one by one, so that only an empty read says that it
+// ended; or whole, so that a read that leaves room in the buffer has seen the end.
+enum class FileShape { kRecords, kWhole };
+
 // A file of procfs or sysfs that is read again and again: it stays open, and its content lands in
 // one buffer that is kept.
 // Threads: one at a time. Blocks as long as the kernel takes to answer.
 class KernelFile {
  public:
-  explicit KernelFile(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit KernelFile(std::filesystem::path path, FileShape shape = FileShape::kRecords)
+      : path_(std::move(path)), shape_(shape) {}
 
   // The whole content, valid until the next call. kNotFound where there is no such file, kLimit
   // over kMaxKernelFileBytes, else kIo. A file that went away and came back is opened anew.
@@ -29,6 +34,7 @@ class KernelFile {
   Result<std::string_view> ReadOpen();
 
   std::filesystem::path path_;
+  FileShape shape_;
   UniqueFd fd_;
   std::string buffer_;
 };

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   using namespace atalaya;
   Result<exporter::Options> options = exporter::ParseOptions(argc, argv);
   if (!options) return ExitWith(options.error(), kUsageError);
+  if (options->check_config) return 0;
   InitLog("cloud_exporter", options->log_level);
   StopSignal stop = StopSignal::Install();
 

@@ -16,13 +16,6 @@ using telemetry::TextWriter;
 
 constexpr std::size_t kSmallestGzipBytes = 256;  // Below, the header costs more than it saves.
 
-HttpResponse Plain(int status, std::string body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
 // OpenMetrics where the client wants it at least as much as plain text.
 TextFormat ChooseFormat(const HttpRequest& request) {
   const std::string accept = request.Header("accept");
@@ -67,56 +60,71 @@ Result<std::set<std::string>> ChooseCollectors(const HttpRequest& request,
 Pages::Pages(std::string telemetry_path, Gatherer* gatherer, SelfMetrics* self)
     : telemetry_path_(std::move(telemetry_path)), gatherer_(gatherer), self_(self) {}
 
-HttpResponse Pages::Answer(const HttpRequest& request) {
+void Pages::Refuse(PageResponse& response, int status, std::string text) {
+  body_ = std::move(text);
+  response.status = status;
+  response.body = body_;
+}
+
+bool Pages::Answer(const HttpRequest& request, PageResponse& response) {
   const bool known = request.path == telemetry_path_ || request.path == "/" ||
                      request.path == "/-/healthy" || request.path == "/-/ready";
-  if (!known) return Plain(404, fmt::format("not here; the metrics are at {}\n", telemetry_path_));
-  if (request.method != "GET") {
-    HttpResponse refused = Plain(405, "only GET and HEAD are answered here\n");
-    refused.headers = {{"Allow", "GET, HEAD"}};
-    return refused;
-  }
-  if (request.path == telemetry_path_) return Metrics(request);
-  if (request.path == "/") return Landing();
-  return Plain(200, request.path == "/-/ready" ? "ready\n" : "healthy\n");
-}
-
-HttpResponse Pages::Metrics(const HttpRequest& request) {
-  const Result<std::set<std::string>> only = ChooseCollectors(request, gatherer_->names());
-  if (!only) return Plain(400, only.error().message + "\n");
-
-  const std::int64_t started_ns = SystemClock().SteadyNs();
-  thread_local TextWriter page(TextFormat::kPrometheus);
-  page.StartPage(ChooseFormat(request));
-  const Status gathered = gatherer_->Gather(*only, page);
-  self_->CountScrape(gathered.has_value(),
-                     std::chrono::nanoseconds(SystemClock().SteadyNs() - started_ns));
-  if (!gathered) return Plain(503, gathered.error().message + "\n");
-  self_->Write(page);
-  page.EndPage();
-
-  HttpResponse response;
-  response.content_type = ContentType(page.format());
-  response.headers = {{"Vary", "Accept, Accept-Encoding"}};
-  if (WantsGzip(request) && page.text().size() >= kSmallestGzipBytes) {
-    response.body = GzipCompress(page.text());
-    response.headers.emplace_back("Content-Encoding", "gzip");
+  if (!known) {
+    Refuse(response, 404, fmt::format("not here; the metrics are at {}\n", telemetry_path_));
+  } else if (request.method != "GET") {
+    Refuse(response, 405, "only GET and HEAD are answered here\n");
+    response.headers = "Allow: GET, HEAD\r\n";
+  } else if (request.path == telemetry_path_) {
+    return BeginMetrics(request, response);
+  } else if (request.path == "/") {
+    body_ = Landing();
+    response.content_type = "text/html; charset=utf-8";
+    response.body = body_;
   } else {
-    response.body = page.text();
+    response.body = request.path == "/-/ready" ? "ready\n" : "healthy\n";
   }
-  return response;
+  return true;
 }
 
-HttpResponse Pages::Landing() const {
-  HttpResponse response;
-  response.content_type = "text/html; charset=utf-8";
-  response.body = fmt::format(
+bool Pages::BeginMetrics(const HttpRequest& request, PageResponse& response) {
+  const Result<std::set<std::string>> only = ChooseCollectors(request, gatherer_->names());
+  if (!only) {
+    Refuse(response, 400, only.error().message + "\n");
+    return true;
+  }
+  began_ns_ = SystemClock().SteadyNs();
+  gzip_ = WantsGzip(request);
+  page_.StartPage(ChooseFormat(request));
+  gatherer_->Begin(*only, page_.format());
+  return GoOn(response);
+}
+
+bool Pages::GoOn(PageResponse& response) {
+  if (!gatherer_->GoOn()) return false;
+  gatherer_->Write(page_);
+  if (self_ != nullptr) {
+    self_->CountScrape(std::chrono::nanoseconds(SystemClock().SteadyNs() - began_ns_));
+    self_->Write(page_);
+  }
+  page_.EndPage();
+  response.content_type = ContentType(page_.format());
+  response.headers = "Vary: Accept, Accept-Encoding\r\n";
+  response.body = page_.text();
+  if (gzip_ && page_.text().size() >= kSmallestGzipBytes) {
+    body_ = GzipCompress(page_.text());
+    response.body = body_;
+    response.headers += "Content-Encoding: gzip\r\n";
+  }
+  return true;
+}
+
+std::string Pages::Landing() const {
+  std::string page = fmt::format(
       "<!doctype html><html lang=\"en\"><head><title>cloud_exporter</title></head><body>\n"
       "<h1>cloud_exporter {}</h1>\n<p><a href=\"{}\">Metrics</a></p>\n<p>Collectors:",
       kVersion, telemetry_path_);
-  for (const std::string& name : gatherer_->names()) response.body += " " + name;
-  response.body += "</p>\n</body></html>\n";
-  return response;
+  for (const std::string& name : gatherer_->names()) page += " " + name;
+  return page + "</p>\n</body></html>\n";
 }
 
 }  // namespace atalaya::exporter

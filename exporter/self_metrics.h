@@ -1,27 +1,30 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
+#include <cstdint>
 
+#include "exporter/kernel_file.h"
 #include "telemetry/text_writer.h"
 
 namespace atalaya::exporter {
 
-// The exporter's figures about itself: scrapes by outcome, its build, and its process.
-// Threads: any.
+// The exporter's figures about itself: scrapes, its build, and its process.
+// Threads: one at a time.
 class SelfMetrics {
  public:
   SelfMetrics();
-  ~SelfMetrics();
 
-  void CountScrape(bool success, std::chrono::nanoseconds duration);
+  void CountScrape(std::chrono::nanoseconds duration);
 
   // Appends the families. Reads /proc/self.
-  void Write(telemetry::TextWriter& page) const;
+  void Write(telemetry::TextWriter& page);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::uint64_t scrapes_ = 0;
+  double seconds_ = 0;
+  double started_s_;
+  double page_bytes_;
+  KernelFile statm_{"/proc/self/statm", FileShape::kWhole};
 };
 
 }  // namespace atalaya::exporter

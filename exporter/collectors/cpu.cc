@@ -2,7 +2,9 @@
 #include <vector>
 
 #include "exporter/collector_table.h"
+#include "exporter/cpu_facts.h"
 #include "exporter/kernel_file.h"
+#include "exporter/scrape_context.h"
 #include "exporter/units.h"
 
 namespace atalaya::exporter {
@@ -31,12 +33,28 @@ struct CpuTimes {
 
 class Cpu final : public Collector {
  public:
-  explicit Cpu(const CollectorOptions& options) : stat_(options.procfs / "stat") {}
+  Cpu(const CollectorOptions& options, CpuFacts facts)
+      : context_(ContextOf(options)), guest_(options.cpu_guest), facts_(std::move(facts)) {}
 
   Status Collect(TextWriter& out) override {
-    Result<std::string_view> content = stat_.Read();
+    const Result<std::shared_ptr<const std::string>> content = context_->Stat();
     if (!content) return Forward(content.error());
-    Read(*content);
+    Read(**content);
+    if (guest_) WriteGuests(out);
+    out.Family("node_cpu_seconds_total", MetricType::kCounter, "Time a CPU spent in each mode.");
+    for (const CpuTimes& times : times_) {
+      for (std::size_t i = 0; i < kModes; ++i) {
+        out.Sample(LabelsOf(times.cpu).modes[i], times.ticks[i] / kTicksPerSecond);
+      }
+    }
+    facts_.Write(out);
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kMaxCpus = 65536;
+
+  void WriteGuests(TextWriter& out) {
     out.Family("node_cpu_guest_seconds_total", MetricType::kCounter,
                "Time a CPU spent running guests, which user and nice time include.");
     for (const CpuTimes& times : times_) {
@@ -44,17 +62,7 @@ class Cpu final : public Collector {
         out.Sample(LabelsOf(times.cpu).guest_modes[i], times.ticks[kModes + i] / kTicksPerSecond);
       }
     }
-    out.Family("node_cpu_seconds_total", MetricType::kCounter, "Time a CPU spent in each mode.");
-    for (const CpuTimes& times : times_) {
-      for (std::size_t i = 0; i < kModes; ++i) {
-        out.Sample(LabelsOf(times.cpu).modes[i], times.ticks[i] / kTicksPerSecond);
-      }
-    }
-    return {};
   }
-
- private:
-  static constexpr std::size_t kMaxCpus = 65536;
 
   void Read(std::string_view content) {
     times_.clear();
@@ -87,7 +95,9 @@ class Cpu final : public Collector {
     return labels_[cpu];
   }
 
-  KernelFile stat_;
+  std::shared_ptr<ScrapeContext> context_;
+  bool guest_;
+  CpuFacts facts_;
   std::vector<CpuTimes> times_;
   std::vector<CpuLabels> labels_;
 };
@@ -95,7 +105,9 @@ class Cpu final : public Collector {
 }  // namespace
 
 CollectorResult CreateCpu(const CollectorOptions& options) {
-  return std::make_unique<Cpu>(options);
+  Result<CpuFacts> facts = CpuFacts::Create(options);
+  if (!facts) return Forward(facts.error());
+  return std::make_unique<Cpu>(options, std::move(*facts));
 }
 
 }  // namespace atalaya::exporter

@@ -14,12 +14,12 @@ using telemetry::LabelText;
 using telemetry::MetricType;
 using telemetry::TextWriter;
 
-constexpr std::size_t kColumns = 17;
+constexpr std::size_t kDiskColumns = 17;
 constexpr double kBytesPerSector =
     512;  // Whatever the disk's own are: iostats of the kernel's docs.
 constexpr double kSecondsPerMs = 0.001;
 
-struct Column {
+struct DiskColumn {
   std::string_view metric;
   MetricType type;
   double scale;
@@ -27,7 +27,7 @@ struct Column {
 };
 
 // In the order of /proc/diskstats after the name. An old kernel ends after 11 or 15.
-constexpr std::array<Column, kColumns> kColumnInfo = {{
+constexpr std::array<DiskColumn, kDiskColumns> kDiskColumnInfo = {{
     {"node_disk_reads_completed_total", MetricType::kCounter, 1, "Reads that ended."},
     {"node_disk_reads_merged_total", MetricType::kCounter, 1, "Reads joined with another."},
     {"node_disk_read_bytes_total", MetricType::kCounter, kBytesPerSector, "Bytes read."},
@@ -53,7 +53,7 @@ constexpr std::array<Column, kColumns> kColumnInfo = {{
      "Time that all flushes took together."},
 }};
 
-struct Known {
+struct KnownDisk {
   bool excluded = false;
   std::string labels;
   std::string numbers;  // "254:0", by which udev's entry was found.
@@ -61,17 +61,17 @@ struct Known {
 };
 
 struct Disk {
-  const Known* known;
+  const KnownDisk* known;
   std::size_t columns;  // How many of `values` the kernel gave.
-  std::array<std::uint64_t, kColumns> values;
+  std::array<std::uint64_t, kDiskColumns> values;
 };
 
 class Diskstats final : public Collector {
  public:
-  Diskstats(const CollectorOptions& options, NameFilter exclude)
+  Diskstats(const CollectorOptions& options, NameChoice devices)
       : diskstats_(options.procfs / "diskstats"),
         udev_data_(options.udev_data),
-        exclude_(std::move(exclude)) {}
+        devices_(std::move(devices)) {}
 
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = diskstats_.Read();
@@ -81,8 +81,8 @@ class Diskstats final : public Collector {
     out.Family("node_disk_info", MetricType::kGauge,
                "Numbers of a disk, and what udev knows of it.");
     for (const Disk& disk : disks_) out.Sample(disk.known->info_labels, 1);
-    for (std::size_t column = 0; column < kColumns; ++column) {
-      const Column& info = kColumnInfo[column];
+    for (std::size_t column = 0; column < kDiskColumns; ++column) {
+      const DiskColumn& info = kDiskColumnInfo[column];
       out.Family(info.metric, info.type, info.help);
       for (const Disk& disk : disks_) {
         if (column >= disk.columns) continue;
@@ -98,10 +98,10 @@ class Diskstats final : public Collector {
     const std::string_view minor = TakeWord(line);
     const std::string_view name = TakeWord(line);
     if (name.empty()) return;
-    const Known& known = Lookup(name, major, minor);
+    const KnownDisk& known = Lookup(name, major, minor);
     if (known.excluded) return;
     Disk disk{&known, 0, {}};
-    while (disk.columns < kColumns) {
+    while (disk.columns < kDiskColumns) {
       const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
       if (!value) break;
       disk.values[disk.columns++] = *value;
@@ -109,13 +109,13 @@ class Diskstats final : public Collector {
     if (disk.columns > 0) disks_.push_back(disk);
   }
 
-  const Known& Lookup(std::string_view name, std::string_view major, std::string_view minor) {
+  const KnownDisk& Lookup(std::string_view name, std::string_view major, std::string_view minor) {
     scratch_ = name;
-    Known& known = known_[scratch_];
+    KnownDisk& known = known_[scratch_];
     numbers_.assign(major).append(":").append(minor);
     if (known.numbers == numbers_) return known;
     known.numbers = numbers_;
-    known.excluded = exclude_.Matches(name);
+    known.excluded = !devices_.Wants(name);
     if (known.excluded) return known;
     known.labels = LabelText("device", name).text();
     known.info_labels = InfoLabels(name, major, minor);
@@ -145,20 +145,19 @@ class Diskstats final : public Collector {
 
   KernelFile diskstats_;
   std::filesystem::path udev_data_;
-  NameFilter exclude_;
+  NameChoice devices_;
   std::string scratch_;
   std::string numbers_;
-  std::unordered_map<std::string, Known> known_;  // By device; grows by each new name only.
+  std::unordered_map<std::string, KnownDisk> known_;  // By device; grows by each new name only.
   std::vector<Disk> disks_;
 };
 
 }  // namespace
 
 CollectorResult CreateDiskstats(const CollectorOptions& options) {
-  Result<NameFilter> exclude =
-      NameFilter::Create(options.disk_exclude, "collector.diskstats.device-exclude");
-  if (!exclude) return Forward(exclude.error());
-  return std::make_unique<Diskstats>(options, std::move(*exclude));
+  Result<NameChoice> devices = NameChoice::Create(options.disks, "collector.diskstats.device");
+  if (!devices) return Forward(devices.error());
+  return std::make_unique<Diskstats>(options, std::move(*devices));
 }
 
 }  // namespace atalaya::exporter

@@ -10,8 +10,8 @@ using telemetry::TextWriter;
 class Entropy final : public Collector {
  public:
   explicit Entropy(const CollectorOptions& options)
-      : available_(options.procfs / "sys/kernel/random/entropy_avail"),
-        pool_size_(options.procfs / "sys/kernel/random/poolsize") {}
+      : available_(options.procfs / "sys/kernel/random/entropy_avail", FileShape::kWhole),
+        pool_size_(options.procfs / "sys/kernel/random/poolsize", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
     const Status available =

@@ -9,7 +9,8 @@ using telemetry::TextWriter;
 
 class Filefd final : public Collector {
  public:
-  explicit Filefd(const CollectorOptions& options) : file_nr_(options.procfs / "sys/fs/file-nr") {}
+  explicit Filefd(const CollectorOptions& options)
+      : file_nr_(options.procfs / "sys/fs/file-nr", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
     const Result<std::string_view> content = file_nr_.Read();

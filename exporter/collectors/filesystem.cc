@@ -1,7 +1,10 @@
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/statfs.h>
 
 #include <array>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "exporter/collector_table.h"
@@ -46,21 +49,53 @@ bool HasOption(std::string_view options, std::string_view wanted) {
   return false;
 }
 
+// Whether the table of mounts has changed since it was read: its file says so to poll(2).
+class MountsWatch {
+ public:
+  explicit MountsWatch(bool live) : live_(live) {}
+
+  // The file that was just read.
+  void Watch(const std::filesystem::path& mounts) {
+    if (!live_ || watched_) return;
+    watched_.Reset(open(mounts.c_str(), O_RDONLY | O_CLOEXEC));
+    // What changed since the reading is not told to a file opened later: the next scrape reads
+    // once more.
+    first_ = true;
+  }
+
+  bool StandsStill() {
+    if (!watched_ || std::exchange(first_, false)) return false;
+    pollfd entry{watched_.get(), POLLPRI, 0};
+    return poll(&entry, 1, 0) == 0;
+  }
+
+ private:
+  bool live_;  // Made-up files say nothing.
+  bool first_ = false;
+  UniqueFd watched_;
+};
+
 class Filesystem final : public Collector {
  public:
   Filesystem(const CollectorOptions& options, NameFilter mounts, NameFilter types)
       : init_mounts_(options.procfs / "1/mounts"),
         own_mounts_(options.procfs / "self/mounts"),
         rootfs_(options.rootfs),
+        mounts_watch_(options.procfs == "/proc"),
         mount_points_exclude_(std::move(mounts)),
         fs_types_exclude_(std::move(types)) {}
 
   Status Collect(TextWriter& out) override {
-    // What init sees is what the machine has; that may be out of sight for an unprivileged process.
-    Result<std::string_view> content = init_mounts_.Read();
-    if (!content) content = own_mounts_.Read();
-    if (!content) return Forward(content.error());
-    if (*content != parsed_) Parse(*content);
+    if (!mounts_watch_.StandsStill()) {
+      // What init sees is what the machine has; that may be out of sight for an unprivileged
+      // process.
+      Result<std::string_view> content = init_mounts_.Read();
+      KernelFile& file = content ? init_mounts_ : own_mounts_;
+      if (!content) content = own_mounts_.Read();
+      if (!content) return Forward(content.error());
+      mounts_watch_.Watch(file.path());
+      if (*content != parsed_) Parse(*content);
+    }
     for (Mount& mount : mounts_) mount.failed = statfs(mount.path.c_str(), &mount.space) != 0;
     Write(out);
     return {};
@@ -135,6 +170,7 @@ class Filesystem final : public Collector {
   KernelFile init_mounts_;
   KernelFile own_mounts_;
   std::filesystem::path rootfs_;
+  MountsWatch mounts_watch_;
   NameFilter mount_points_exclude_;
   NameFilter fs_types_exclude_;
   std::string parsed_;  // What `mounts_` was made of.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exporter/collector_table.h"
+#include "exporter/device_folder.h"
 #include "exporter/kernel_file.h"
 
 namespace atalaya::exporter {
@@ -26,12 +27,12 @@ struct SensorFile {
 };
 
 std::optional<SensorFile> ParseSensorFile(std::string_view file) {
-  if (file == "beep_enable" || file == "update_interval") return SensorFile{file, "", ""};
+  if (file == "beep_enable" || file == "update_interval") return SensorFile{file, "0", ""};
   const std::size_t digits = std::min(file.find_first_of("0123456789_"), file.size());
   SensorFile parsed;
   parsed.type = file.substr(0, digits);
   const std::size_t end = std::min(file.find_first_not_of("0123456789", digits), file.size());
-  parsed.number = file.substr(digits, end - digits);
+  parsed.number = end > digits ? file.substr(digits, end - digits) : "0";
   if (end < file.size()) {
     if (file[end] != '_') return std::nullopt;
     parsed.property = file.substr(end + 1);
@@ -39,20 +40,6 @@ std::optional<SensorFile> ParseSensorFile(std::string_view file) {
   const bool known =
       std::find(kSensorTypes.begin(), kSensorTypes.end(), parsed.type) != kSensorTypes.end();
   return known ? std::optional(parsed) : std::nullopt;
-}
-
-// As node_exporter cleans a name: lower case, and '_' for what a metric name may not have.
-std::string CleanName(std::string_view name) {
-  std::string clean;
-  for (const char c : name) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ||
-                      lower == ':' || lower == '_';
-    clean += fits ? lower : '_';
-  }
-  const std::size_t begin = clean.find_first_not_of('_');
-  if (begin == std::string::npos) return "";
-  return clean.substr(begin, clean.find_last_not_of('_') - begin + 1);
 }
 
 struct Unit {
@@ -159,11 +146,12 @@ class Hwmon final : public Collector {
       const std::optional<double> value = ParseNumber<double>(*text);
       if (!value) continue;
       const Unit unit = UnitOf(type, property);
-      std::string metric = "node_hwmon_" + std::string(type);
+      std::string metric = "node_hwmon_";
+      metric += type == "beep_enable" ? "beep_enabled" : type;
       if (property == "input") {
         if (properties.contains("")) metric += "_input";
       } else if (!property.empty() && property != "beep") {
-        metric += "_" + CleanName(property);
+        metric.append("_").append(CleanName(property));
       }
       metric += property == "beep" ? "_beep_enabled" : std::string(unit.suffix);
       ReadingFamily& family = families[metric];

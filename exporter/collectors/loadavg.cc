@@ -11,7 +11,8 @@ using telemetry::TextWriter;
 
 class Loadavg final : public Collector {
  public:
-  explicit Loadavg(const CollectorOptions& options) : loadavg_(options.procfs / "loadavg") {}
+  explicit Loadavg(const CollectorOptions& options)
+      : loadavg_(options.procfs / "loadavg", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = loadavg_.Read();

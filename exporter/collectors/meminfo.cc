@@ -38,7 +38,8 @@ bool IsNameKey(std::string_view key) {
 
 class Meminfo final : public Collector {
  public:
-  explicit Meminfo(const CollectorOptions& options) : meminfo_(options.procfs / "meminfo") {}
+  explicit Meminfo(const CollectorOptions& options)
+      : meminfo_(options.procfs / "meminfo", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = meminfo_.Read();

@@ -10,19 +10,12 @@ namespace {
 using telemetry::MetricType;
 using telemetry::TextWriter;
 
-// node_exporter's default choice of fields.
-constexpr char kFields[] =
-    "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)"
-    "|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)"
-    "|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)"
-    "|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
-
 class Netstat final : public Collector {
  public:
   Netstat(const CollectorOptions& options, NameFilter fields)
-      : netstat_(options.procfs / "net/netstat"),
-        snmp_(options.procfs / "net/snmp"),
-        snmp6_(options.procfs / "net/snmp6"),
+      : netstat_(options.procfs / "net/netstat", FileShape::kWhole),
+        snmp_(options.procfs / "net/snmp", FileShape::kWhole),
+        snmp6_(options.procfs / "net/snmp6", FileShape::kWhole),
         fields_(std::move(fields)) {}
 
   Status Collect(TextWriter& out) override {
@@ -91,7 +84,8 @@ class Netstat final : public Collector {
 }  // namespace
 
 CollectorResult CreateNetstat(const CollectorOptions& options) {
-  Result<NameFilter> fields = NameFilter::Create(kFields, "collector.netstat.fields");
+  Result<NameFilter> fields =
+      NameFilter::Create(options.netstat_fields, "collector.netstat.fields");
   if (!fields) return Forward(fields.error());
   return std::make_unique<Netstat>(options, std::move(*fields));
 }

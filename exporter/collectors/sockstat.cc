@@ -18,7 +18,8 @@ bool IsName(std::string_view text) {
 class Sockstat final : public Collector {
  public:
   explicit Sockstat(const CollectorOptions& options)
-      : sockstat_(options.procfs / "net/sockstat"), sockstat6_(options.procfs / "net/sockstat6") {}
+      : sockstat_(options.procfs / "net/sockstat", FileShape::kWhole),
+        sockstat6_(options.procfs / "net/sockstat6", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
     const Result<std::string_view> v4 = sockstat_.Read();

@@ -44,9 +44,6 @@ class ThermalZone final : public Collector {
         Read(entry / "max_state", labels, 1, maximum);
       }
     }
-    if (current.empty() && temperatures.empty()) {
-      return Fail(ErrorCode::kNotFound, "{}: no thermal zones", folder_.string());
-    }
     Write(out, "node_cooling_device_cur_state", "How hard a cooling device works.", current);
     Write(out, "node_cooling_device_max_state", "How hard a cooling device can work.", maximum);
     Write(out, "node_thermal_zone_temp", "Temperature of a zone in degrees Celsius.", temperatures);

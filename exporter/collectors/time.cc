@@ -14,8 +14,8 @@ class Time final : public Collector {
  public:
   explicit Time(const CollectorOptions& options)
       : clock_(*options.clock),
-        current_(options.sysfs / kClockSource / "current_clocksource"),
-        available_(options.sysfs / kClockSource / "available_clocksource") {
+        current_(options.sysfs / kClockSource / "current_clocksource", FileShape::kWhole),
+        available_(options.sysfs / kClockSource / "available_clocksource", FileShape::kWhole) {
     tzset();
   }
 

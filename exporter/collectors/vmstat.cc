@@ -1,4 +1,5 @@
 #include <array>
+#include <vector>
 
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
@@ -9,45 +10,55 @@ namespace {
 using telemetry::MetricType;
 using telemetry::TextWriter;
 
-// node_exporter's default choice: ^(oom_kill|pgpg|pswp|pg.*fault).*
-bool IsWanted(std::string_view key) {
-  if (key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
-    return false;
-  return key.starts_with("oom_kill") || key.starts_with("pgpg") || key.starts_with("pswp") ||
-         (key.starts_with("pg") && key.find("fault", 2) != std::string_view::npos);
-}
-
 class Vmstat final : public Collector {
  public:
-  explicit Vmstat(const CollectorOptions& options) : vmstat_(options.procfs / "vmstat") {}
+  Vmstat(const CollectorOptions& options, NameFilter fields)
+      : vmstat_(options.procfs / "vmstat"), fields_(std::move(fields)) {}
 
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = vmstat_.Read();
     if (!content) return Forward(content.error());
-    while (!content->empty()) {
+    for (std::size_t row = 0; !content->empty(); ++row) {
       std::string_view line = TakeLine(*content);
       const std::string_view key = TakeWord(line);
-      if (!IsWanted(key)) continue;
+      if (rows_.size() <= row) rows_.emplace_back();
+      Row& known = rows_[row];
+      if (known.key != key) Name(known, key);
+      if (known.metric.empty()) continue;
       const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
       if (!value) continue;
-      metric_.assign("node_vmstat_").append(key);
-      help_.assign("The field ").append(key).append(" of /proc/vmstat.");
-      out.Family(metric_, MetricType::kUntyped, help_);
+      out.Family(known.metric, MetricType::kUntyped, known.help);
       out.Sample("", *value);
     }
     return {};
   }
 
  private:
+  struct Row {
+    std::string key;
+    std::string metric;  // Empty: left out.
+    std::string help;
+  };
+
+  void Name(Row& row, std::string_view key) const {
+    row.key = key;
+    row.metric.clear();
+    if (!fields_.Matches(key)) return;
+    row.metric.assign("node_vmstat_").append(key);
+    row.help.assign("The field ").append(key).append(" of /proc/vmstat.");
+  }
+
   KernelFile vmstat_;
-  std::string metric_;
-  std::string help_;
+  NameFilter fields_;
+  std::vector<Row> rows_;  // The kernel keeps the order of its lines.
 };
 
 }  // namespace
 
 CollectorResult CreateVmstat(const CollectorOptions& options) {
-  return std::make_unique<Vmstat>(options);
+  Result<NameFilter> fields = NameFilter::Create(options.vmstat_fields, "collector.vmstat.fields");
+  if (!fields) return Forward(fields.error());
+  return std::make_unique<Vmstat>(options, std::move(*fields));
 }
 
 }  // namespace atalaya::exporter

@@ -7,6 +7,8 @@
 #include <semaphore>
 #include <thread>
 
+#include "exporter/tests/scrape_bench.h"
+
 namespace atalaya::exporter {
 namespace {
 
@@ -61,24 +63,22 @@ class Hanging final : public Collector {
   std::shared_ptr<Hold> hold_;
 };
 
-std::string Gather(Gatherer& gatherer, const std::set<std::string>& only = {}) {
-  TextWriter page(TextFormat::kPrometheus);
-  const Status status = gatherer.Gather(only, page);
-  return status ? page.text() : status.error().message;
+std::string Gather(const ScrapeBench& bench, const std::string& query = "") {
+  return bench.Get("/metrics" + query).body;
 }
 
 TEST(Gatherer, GathersAllOrSomeAndSaysHowItWent) {
   std::vector<NamedCollector> collectors;
   collectors.push_back({"a", std::make_unique<Good>("metric_a")});
   collectors.push_back({"b", std::make_unique<Failing>()});
-  Gatherer gatherer(std::move(collectors), {});
-  const std::string all = Gather(gatherer);
+  const ScrapeBench bench(std::move(collectors));
+  const std::string all = Gather(bench);
   EXPECT_THAT(all, HasSubstr("metric_a 1\n"));
   EXPECT_THAT(all, HasSubstr("half 1\n")) << "what could be had is not thrown away";
   EXPECT_THAT(all, HasSubstr("node_scrape_collector_success{collector=\"a\"} 1\n"));
   EXPECT_THAT(all, HasSubstr("node_scrape_collector_success{collector=\"b\"} 0\n"));
   EXPECT_THAT(all, HasSubstr("node_scrape_collector_duration_seconds{collector=\"b\"} "));
-  const std::string some = Gather(gatherer, {"a"});
+  const std::string some = Gather(bench, "?collect[]=a");
   EXPECT_THAT(some, HasSubstr("metric_a 1\n"));
   EXPECT_THAT(some, Not(HasSubstr("collector=\"b\"")));
 }
@@ -91,9 +91,9 @@ TEST(Gatherer, SkipsACollectorThatHangsAndNeverEntersItTwice) {
   collectors.push_back({"z", std::make_unique<Good>("metric_z")});
   GatherOptions options;
   options.collector_deadline = 50ms;
-  Gatherer gatherer(std::move(collectors), options);
+  const ScrapeBench bench(std::move(collectors), options);
   for (int i = 0; i < 3; ++i) {
-    const std::string page = Gather(gatherer);
+    const std::string page = Gather(bench);
     EXPECT_THAT(page, HasSubstr("metric_a 1\n"));
     EXPECT_THAT(page, HasSubstr("metric_z 1\n")) << "the others go on";
     EXPECT_THAT(page, HasSubstr("node_scrape_collector_success{collector=\"hanging\"} 0\n"));
@@ -105,9 +105,38 @@ TEST(Gatherer, SkipsACollectorThatHangsAndNeverEntersItTwice) {
   hold->left.acquire();
   // The thread that hung has still to say that it left; until then the collector is skipped.
   std::string page;
-  while (page.find("hung 1\n") == std::string::npos && hold->entered < 1000)
-    page = Gather(gatherer);
+  while (page.find("hung 1\n") == std::string::npos && hold->entered < 1000) page = Gather(bench);
   EXPECT_THAT(page, HasSubstr("node_scrape_collector_success{collector=\"hanging\"} 1\n"));
+}
+
+TEST(Gatherer, SurvivesManyThatHangAtOnce) {
+  const auto hold = std::make_shared<Hold>();
+  std::vector<NamedCollector> collectors;
+  for (int i = 0; i < 5; ++i)
+    collectors.push_back({fmt::format("hanging{}", i), std::make_unique<Hanging>(hold)});
+  collectors.push_back({"z", std::make_unique<Good>("metric_z")});
+  GatherOptions options;
+  options.collector_deadline = 20ms;
+  options.scrape_deadline = 10'000ms;
+  const ScrapeBench bench(std::move(collectors), options);
+  EXPECT_THAT(Gather(bench), HasSubstr("metric_z 1\n"));
+  EXPECT_EQ(hold->entered, 5);
+  hold->release.release(5);
+}
+
+TEST(Gatherer, EntersNoCollectorAfterTheScrapesDeadline) {
+  const auto hold = std::make_shared<Hold>();
+  std::vector<NamedCollector> collectors;
+  collectors.push_back({"hanging", std::make_unique<Hanging>(hold)});
+  collectors.push_back({"z", std::make_unique<Good>("metric_z")});
+  GatherOptions options;
+  options.collector_deadline = 20ms;
+  options.scrape_deadline = 10ms;
+  const ScrapeBench bench(std::move(collectors), options);
+  const std::string page = Gather(bench);
+  EXPECT_THAT(page, Not(HasSubstr("metric_z 1\n")));
+  EXPECT_THAT(page, HasSubstr("node_scrape_collector_success{collector=\"z\"} 0\n"));
+  hold->release.release();
 }
 
 TEST(Gatherer, DoesNotWaitForAHangingCollectorWhenItEnds) {
@@ -117,8 +146,8 @@ TEST(Gatherer, DoesNotWaitForAHangingCollectorWhenItEnds) {
     collectors.push_back({"hanging", std::make_unique<Hanging>(hold)});
     GatherOptions options;
     options.collector_deadline = 20ms;
-    Gatherer gatherer(std::move(collectors), options);
-    Gather(gatherer);
+    const ScrapeBench bench(std::move(collectors), options);
+    Gather(bench);
   }
   hold->release.release();
   hold->left.acquire();
@@ -128,18 +157,39 @@ TEST(Gatherer, ScrapesFromManyThreadsEachGetAWholePage) {
   std::vector<NamedCollector> collectors;
   collectors.push_back({"a", std::make_unique<Good>("metric_a")});
   collectors.push_back({"b", std::make_unique<Good>("metric_b")});
-  Gatherer gatherer(std::move(collectors), {});
+  const ScrapeBench bench(std::move(collectors));
   std::vector<std::thread> scrapers;
   for (int i = 0; i < 8; ++i) {
     scrapers.emplace_back([&] {
-      for (int round = 0; round < 50; ++round) {
-        const std::string page = Gather(gatherer);
+      for (int round = 0; round < 20; ++round) {
+        const std::string page = Gather(bench);
         EXPECT_THAT(page, HasSubstr("metric_a 1\n"));
         EXPECT_THAT(page, HasSubstr("metric_b 1\n"));
       }
     });
   }
   for (std::thread& scraper : scrapers) scraper.join();
+}
+
+class Twice final : public Collector {
+ public:
+  Status Collect(TextWriter& out) override {
+    out.Family("metric_a", MetricType::kGauge, "Another's.");
+    out.Sample("", 2);
+    out.Family("metric_own", MetricType::kGauge, "Its own.");
+    out.Sample("", 3);
+    return {};
+  }
+};
+
+TEST(Gatherer, LeavesOutWhatATextfileRepeats) {
+  std::vector<NamedCollector> collectors;
+  collectors.push_back({"textfile", std::make_unique<Twice>()});
+  collectors.push_back({"z", std::make_unique<Good>("metric_a")});
+  const std::string page = Gather(ScrapeBench(std::move(collectors)));
+  EXPECT_THAT(page, HasSubstr("metric_a 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("metric_a 2\n")));
+  EXPECT_THAT(page, HasSubstr("metric_own 3\n"));
 }
 
 }  // namespace
