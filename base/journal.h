@@ -97,6 +97,7 @@ class Journal {
   JournalPosition last() const;  // Of what was appended.
   bool full() const { return segments_->full(); }
   std::uint64_t file_bytes() const { return segments_->file_bytes(); }
+  std::uint64_t used_bytes() const { return segments_->used_bytes(); }  // Without spare segments.
   const JournalFigures& figures() const { return figures_; }
 
   // Any thread. Says that no record up to `position` will be needed; segments that hold no others

@@ -26,7 +26,8 @@ constexpr std::size_t kFillBytes = 1u << 20;
 
 JournalSegments::JournalSegments(Options options, std::deque<JournalPosition> existing)
     : options_(std::move(options)), bases_(std::move(existing)) {
-  file_bytes_ = bases_.size() * options_.segment_bytes;
+  CountUsed();
+  file_bytes_ = used_bytes();
   FindSpares();
 }
 
@@ -142,6 +143,7 @@ void JournalSegments::RemoveOld(Lock& lock) {
   while (bases_.size() > 1 && bases_[1] <= remove_before_) {
     const std::filesystem::path path = options_.folder / format::SegmentName(bases_.front());
     bases_.pop_front();
+    CountUsed();
     const std::size_t spares = spares_.size();
     lock.unlock();
     bool reusable = false;
@@ -202,6 +204,7 @@ bool JournalSegments::Begin(JournalPosition base, std::size_t bytes) {
   {
     const Lock lock(mutex_);
     bases_.push_back(base);
+    CountUsed();
   }
   changed_.notify_all();  // The next spare is due.
   return Write(format::EncodeSegmentHeader({format::kVersion, options_.salt, base}));
@@ -211,15 +214,15 @@ Result<std::unique_ptr<JournalFile>> JournalSegments::OpenSpare(const std::files
                                                                 const std::filesystem::path& path) {
   if (spare.empty()) {
     static_cast<void>(options_.files->Remove(path));  // Most often there is none.
+    Result<std::unique_ptr<JournalFile>> made = options_.files->Open(path);
+    if (!made) return made;
   } else if (Status named = options_.files->Rename(spare, path); !named) {
     return Forward(named.error());
   }
-  Result<std::unique_ptr<JournalFile>> file = options_.files->Open(path);
-  if (!file) return file;
   if (Status synced = options_.files->SyncFolder(options_.folder); !synced) {
     return Forward(synced.error());
   }
-  return file;
+  return options_.files->Open(path);
 }
 
 bool JournalSegments::Write(std::string_view bytes) {

@@ -65,6 +65,8 @@ class JournalSegments {
            write_refused_.load(std::memory_order_relaxed);
   }
   std::uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
+  // Of it without the spare ones.
+  std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -72,6 +74,7 @@ class JournalSegments {
   std::filesystem::path SparePath(std::uint64_t number) const;
   void FindSpares();
   Status MakeSpare();
+  void CountUsed() { used_bytes_ = bases_.size() * options_.segment_bytes; }  // Under mutex_.
   void Keep();  // The thread.
   void RemoveOld(Lock& lock);
   void SetFull(std::atomic<bool>* part, bool full, const std::string& why);
@@ -95,6 +98,7 @@ class JournalSegments {
   std::atomic<bool> spare_missing_{false};  // There was no room for one.
   std::atomic<bool> write_refused_{false};  // There was no room within a segment.
   std::atomic<std::uint64_t> file_bytes_{0};
+  std::atomic<std::uint64_t> used_bytes_{0};
   std::thread thread_;
 };
 

@@ -63,6 +63,8 @@ Status App::Open() {
   if (!stats) return Forward(stats.error());
   stats_ = std::move(*stats);
   hub_.stats_file = config_.stats_file;
+  DurableState state(ClockPair::Now());
+  if (Status opened = OpenJournal(&state); !opened) return opened;
   for (std::size_t i = 0; i < loops * loops; ++i) {
     hub_.channels.push_back(std::make_unique<Channel>());
   }
@@ -75,6 +77,7 @@ Status App::Open() {
     }
     hub_.loops.push_back(std::move(*loop));
   }
+  Restore(&state);
   return OpenAdmin();
 }
 
@@ -88,6 +91,37 @@ Status App::OpenAdmin() {
   if (!admin) return Forward(admin.error());
   admin_ = std::move(*admin);
   return {};
+}
+
+Status App::OpenJournal(DurableState* state) {
+  if (!config_.keeps_on_disk) return {};
+  DurabilityOptions options;
+  options.folder = std::filesystem::path(config_.data_dir) / "journal";
+  options.files = config_.journal_files;
+  Result<std::unique_ptr<Durability>> durability = Durability::Open(options, state);
+  if (!durability) return Forward(durability.error());
+  hub_.durability = std::move(*durability);
+  return {};
+}
+
+void App::Restore(DurableState* state) {
+  hub_.retained.SetNextOrder(state->next_retained_order());
+  telemetry::StatsLoop& stats = stats_->loop(0);
+  for (const auto& [topic, saved] : state->retained()) {
+    if (!saved.message || saved.message->IsExpired(state->clocks().steady_ns)) continue;
+    const RetainedChange change = hub_.retained.Restore(saved.message, saved.order);
+    stats.Add(telemetry::Stat::kRetainedMessages, change.messages);
+    stats.Add(telemetry::Stat::kRetainedBytes, change.bytes);
+  }
+  // The latest session of a client counts, should the end of an earlier one have been lost.
+  std::map<std::uint64_t, SavedSession*, std::greater<>> latest_first;
+  for (auto& [id, saved] : state->sessions()) {
+    if (saved.known) latest_first.emplace(id, &saved);
+  }
+  for (const auto& [id, saved] : latest_first) {
+    const std::uint16_t owner = hub_.loops.front()->OwnerOf(saved->client_id);
+    hub_.loops[owner]->Restore(saved, *state);
+  }
 }
 
 Status App::OpenListeners() {
@@ -107,6 +141,11 @@ Status App::OpenListeners() {
 
 void App::Start() {
   hub_.loops.front()->NoteReload(true);
+  if (hub_.durability != nullptr) {
+    hub_.durability->journal().Start([this] {
+      for (const auto& loop : hub_.loops) loop->OnJournalProgress();
+    });
+  }
   for (const auto& loop : hub_.loops) {
     threads_.emplace_back([&loop] { loop->Run(); });
   }
@@ -218,6 +257,8 @@ void App::Stop() {
   for (const auto& loop : hub_.loops) loop->FinishStop(kDrainTime);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  hub_.compaction.Stop();
+  if (hub_.durability != nullptr) hub_.durability->journal().Stop();
 }
 
 }  // namespace atalaya::cloud_server

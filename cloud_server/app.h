@@ -43,6 +43,8 @@ class App {
   explicit App(const Config& config) : config_(config) {}
   Status Open();
   Status OpenListeners();
+  Status OpenJournal(DurableState* state);
+  void Restore(DurableState* state);
   Status TryReload();
   Status OpenAdmin();
   Status ReloadAdmin(const AdminConfig& config);

@@ -17,6 +17,9 @@ struct Batch::Record {
   std::uint16_t topic_bytes;
   std::uint16_t client_bytes;  // Of a share's turn: before everything else.
   std::uint16_t share_bytes;
+  std::uint32_t kept_bytes;  // Of the kept sessions.
+  std::uint64_t message_id;
+  std::uint64_t to_record;
   std::uint8_t qos;
   bool retain;
   bool is_v5;      // Of a burst.
@@ -43,6 +46,9 @@ void Batch::Add(Publication* publication) {
   record.expires_ns = publication->expires_ns;
   record.client_bytes = static_cast<std::uint16_t>(publication->to_client.size());
   record.share_bytes = static_cast<std::uint16_t>(publication->share.size());
+  record.kept_bytes = static_cast<std::uint32_t>(publication->kept_targets.size());
+  record.message_id = publication->message_id;
+  record.to_record = publication->to_record;
   if (publication->shared || packet.payload.size() >= kShareBytes) {
     const std::size_t index = shared_.size();
     shared_.push_back(publication->Shared());
@@ -52,6 +58,7 @@ void Batch::Add(Publication* publication) {
     Append(&record, sizeof record);
     Append(publication->to_client.data(), publication->to_client.size());
     Append(publication->share.data(), publication->share.size());
+    Append(publication->kept_targets.data(), publication->kept_targets.size());
     Append(&index, sizeof index);
     return;
   }
@@ -63,6 +70,7 @@ void Batch::Add(Publication* publication) {
   Append(&record, sizeof record);
   Append(publication->to_client.data(), publication->to_client.size());
   Append(publication->share.data(), publication->share.size());
+  Append(publication->kept_targets.data(), publication->kept_targets.size());
   Append(packet.topic.data(), packet.topic.size());
   Append(properties.data(), properties.size());
   Append(packet.payload.data(), packet.payload.size());
@@ -72,6 +80,7 @@ void Batch::Clear() {
   bytes_.clear();
   shared_.clear();
   shared_bytes_ = 0;
+  has_mark_ = false;
 }
 
 std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst) const {
@@ -81,6 +90,10 @@ std::size_t Batch::ReadAt(std::size_t at, Publication* publication, Burst* burst
   publication->to_client = {bytes_.data() + at, record.client_bytes};
   publication->share = {bytes_.data() + at + record.client_bytes, record.share_bytes};
   at += std::size_t{record.client_bytes} + record.share_bytes;
+  publication->kept_targets = {bytes_.data() + at, record.kept_bytes};
+  publication->message_id = record.message_id;
+  publication->to_record = record.to_record;
+  at += record.kept_bytes;
   const std::string_view body(bytes_.data() + at, record.bytes);
   mqtt::Publish& packet = publication->packet;
   if (record.packets > 0) {

@@ -23,6 +23,16 @@ struct Publication {
   std::string_view share;
   MessagePtr shared;  // Made by the first that needs the publish to stay.
 
+  // What its record in the journal says, or has to say.
+  std::uint64_t message_id = 0;   // 0: it is not recorded.
+  std::uint64_t from_record = 0;  // The publisher's session in the journal, or 0.
+  std::uint16_t incoming_id = 0;  // Of a QoS 2 publish of a kept session.
+  bool is_will = false;
+  // On its way to another loop: the kept sessions there that the record names (TargetFields), or
+  // the one whose turn of a share it is.
+  std::string_view kept_targets;
+  std::uint64_t to_record = 0;
+
   const MessagePtr& Shared() {
     if (!shared) shared = Message::Copy(packet, expires_ns);
     return shared;
@@ -63,8 +73,12 @@ class Batch {
   void Add(Publication* publication);
   void Add(const Burst& burst);
   std::size_t bytes() const { return bytes_.size() + shared_bytes_; }
-  bool empty() const { return bytes_.empty(); }
+  bool empty() const { return bytes_.empty() && !has_mark_; }
   void Clear();
+
+  // Says to the consumer that all its producer had before is in this batch, or came before.
+  void SetMark() { has_mark_ = true; }
+  bool has_mark() const { return has_mark_; }
 
   // Calls visit(Publication&) or visit(const Burst&) for each, in order.
   template <typename Visit>
@@ -91,6 +105,7 @@ class Batch {
   std::string bytes_;
   std::vector<MessagePtr> shared_;
   std::size_t shared_bytes_ = 0;
+  bool has_mark_ = false;
 };
 
 // A bounded queue between exactly one producer thread and one consumer thread.

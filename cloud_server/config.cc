@@ -100,6 +100,8 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
             "HOST:PORT of this machine to accept clients on over plain TCP; repeatable (default "
             "127.0.0.1:1883; more with [[listener]] in the file)");
   flags.Add("data-dir", &options.data_dir, "folder that belongs to this server alone");
+  flags.Add("durability", &options.durability,
+            "disk: what is acknowledged outlives a crash and a power failure; memory: it does not");
   flags.Add("name", &options.name, "this server's name in metrics");
   flags.Add("stats-file", &options.stats_file,
             "where cloud_exporter reads this server's figures "
@@ -138,6 +140,11 @@ Result<Config> LoadConfig(const Options& options) {
   config.log_level = *level;
   if (options.data_dir.empty()) return Fail(ErrorCode::kInvalid, "--data-dir: must name a folder");
   config.data_dir = options.data_dir;
+  if (options.durability != "disk" && options.durability != "memory") {
+    return Fail(ErrorCode::kInvalid, "--durability: \"{}\" is neither disk nor memory",
+                options.durability);
+  }
+  config.keeps_on_disk = options.durability == "disk";
   config.name = options.name;
   config.stats_file = options.stats_file.empty()
                           ? fmt::format("/dev/shm/atalaya-{}.stats", options.name)

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/journal_files.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "base/result.h"
@@ -20,6 +21,7 @@ struct Options {
   std::string name = "cloud_server";
   std::string stats_file;   // Empty: /dev/shm/atalaya-NAME.stats.
   std::string config_file;  // Empty: every limit has its default.
+  std::string durability = "disk";
   std::string log_level = "info";
   bool check_config = false;
 };
@@ -45,7 +47,10 @@ struct Config {
   std::string name;
   std::string stats_file;
   std::string config_file;
+  bool keeps_on_disk = true;  // Else what clients are owed is in memory only.
   LogLevel log_level = LogLevel::kInfo;
+  JournalFiles* journal_files =
+      &SystemJournalFiles();  // Outlives the server; others in tests only.
   FileConfig file;
 };
 

@@ -119,6 +119,7 @@ void Connection::ReadTerms(const mqtt::Connect& packet) {
 }
 
 void Connection::Accept(const mqtt::Connect& packet, const LoginOutcome& login) {
+  records_before_ = loop_->log().written();
   const std::string invented = packet.client_id.empty() ? loop_->InventClientId() : std::string();
   AttachRequest request;
   request.client_id = packet.client_id.empty() ? invented : packet.client_id;

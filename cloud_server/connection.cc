@@ -89,6 +89,7 @@ void Connection::Adopt(Loop* loop) {
 }
 
 void Connection::ProcessBuffered() {
+  paused_ = false;
   const std::string bytes = std::exchange(in_, {});
   const std::size_t used = Process(bytes);
   in_.assign(bytes, used);
@@ -121,7 +122,7 @@ std::size_t Connection::Process(std::string_view bytes) {
       continue;
     }
     HandleFrame(*frame);
-    if (hand_off_to_ >= 0 || waits_for_login_) break;
+    if (hand_off_to_ >= 0 || waits_for_login_ || paused_) break;
     at += frame->size;
   }
   return closing_ ? bytes.size() : at;
@@ -134,14 +135,14 @@ void Connection::Close(Stat reason) {
   loop_->ScheduleClose(this);
 }
 
-std::string* Connection::Tail(mqtt::PacketType type) {
+void Connection::CountSent(mqtt::PacketType type) {
   loop_->stats().Add(telemetry::PacketsSent(static_cast<unsigned>(type)));
   loop_->MarkDirty(this);
-  return output_.tail();
 }
 
 bool Connection::HasRoom() const {
-  return !closing_ && output_.bytes() < loop_->limits().connection_output_bytes;
+  const std::size_t bytes = output_.bytes() + held_.bytes() + behind_connack_.bytes();
+  return !closing_ && bytes < loop_->limits().connection_output_bytes;
 }
 
 void Connection::Flush() {

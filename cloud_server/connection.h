@@ -10,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "cloud_server/channel.h"
 #include "cloud_server/client_terms.h"
+#include "cloud_server/held_packets.h"
 #include "cloud_server/output.h"
 #include "cloud_server/session.h"
 #include "cloud_server/timer_wheel.h"
@@ -64,6 +65,9 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // with `text` for its user where it wants one.
   void CloseSaying(telemetry::Stat counter, mqtt::Reason reason, std::string_view text = {});
 
+  // Lets go of what waited for `released` at the latest; whether anything waits still.
+  bool ReleaseHeld(Ticket released);
+
   // Starts or stops listening for bytes.
   void SetReading(bool reading);
 
@@ -83,7 +87,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   telemetry::Stat close_reason() const { return close_reason_; }
   mqtt::Version version() const { return version_; }
   std::uint32_t keep_alive_s() const;  // As agreed; 0: none.
-  bool output_empty() const { return output_.empty(); }
+  bool output_empty() const { return output_.empty() && held_.empty(); }
   std::uint16_t listener() const { return listener_; }
   // The name in the client's verified certificate; "" where it showed none.
   std::string certificate_name() const {
@@ -94,6 +98,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   Session* session = nullptr;  // Not owned; set between CONNECT and the end.
   std::size_t index = 0;       // In the loop's list.
   bool dirty = false;          // In the loop's list of those to flush.
+  bool holds = false;          // In the loop's list of those with packets that wait for the disk.
   bool reads_again = false;    // In the loop's list of those to read from without an event.
 
  private:
@@ -113,7 +118,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   void HandlePublish(const mqtt::Frame& frame);
   bool ResolveAlias(std::optional<std::uint32_t> alias, mqtt::Publish* packet);
   bool WithinReceiveMaximum(const mqtt::Publish& packet);
-  void RefusePublish(const mqtt::Publish& packet, const Verdict& verdict);
+  void RefusePublish(const mqtt::Publish& packet, const Verdict& verdict, telemetry::Stat counter);
   void HandleAck(const mqtt::Frame& frame);
   void HandleOutgoingAck(const mqtt::Ack& packet);
   void HandleSubscribe(const mqtt::Frame& frame);
@@ -126,30 +131,39 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Answers a CONNECT with `reason`, or what older versions have for it, and closes.
   void Refuse(mqtt::Reason reason, telemetry::Stat counter);
   void Reject(mqtt::Fault fault, mqtt::PacketType type);  // Counts a malformed packet and closes.
-  void RejectUnexpected();                   // A packet that does not belong here: the same.
-  std::string* Tail(mqtt::PacketType type);  // Where to encode one packet of `type`; counts it.
+  void RejectUnexpected();  // A packet that does not belong here: the same.
+  // Where to encode one packet of `type`; counts it. `waits`: it may leave once all that was
+  // written to the journal by now is durable.
+  std::string* Tail(mqtt::PacketType type, bool waits = false);
+  std::string* Lane(mqtt::PacketType type, bool waits);
+  void Append(MessagePtr payload);  // Behind the packet whose header was encoded last.
+  std::string* Hold(HeldPackets* lane, Ticket ticket);
+  bool LacksRoomOnDisk(const mqtt::Publish& packet);
+  void PauseForDisk();
   // Encodes one packet of `type` with encode(std::string*). False where it is larger than the
   // client takes: it is not sent.
   template <typename Encode>
   bool SendPacket(mqtt::PacketType type, const Encode& encode) {
-    std::string* const out = output_.tail();
+    std::string* const out = Lane(type, false);
     const std::size_t before = out->size();
     encode(out);
     if (terms_ != nullptr && out->size() - before > terms_->max_packet_bytes) {
       out->resize(before);
       return false;
     }
-    Tail(type);
+    CountSent(type);
     return true;
   }
   void DropForSlowness(std::int64_t packets);
+  void CountSent(mqtt::PacketType type);
   // `why` goes with a 5.0 client's reason, where it wants one.
   void SendAck(mqtt::PacketType type, std::uint16_t packet_id, mqtt::Reason reason,
                std::string_view why = {});
   void SendDisconnect(mqtt::Reason reason, mqtt::Property property, std::string_view text);
   template <typename Body>
   bool WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
-                    const std::vector<std::uint32_t>& subscription_ids, const Body& body);
+                    const std::vector<std::uint32_t>& subscription_ids, const Body& body,
+                    bool waits = false);
   void SendBurstOneByOne(const Burst& burst, const std::vector<std::uint32_t>& subscription_ids);
   void WatchIo();
   void CountOutput();
@@ -160,6 +174,13 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::string in_;                        // The front part of a packet that is not whole yet.
   Output output_;
   std::unique_ptr<ClientTerms> terms_;  // Exactly for 5.0.
+  // Answers whose records are not durable yet, and QoS 2 publishes whose packet ids are not; and
+  // what else came behind a CONNACK that waits itself.
+  HeldPackets held_;
+  HeldPackets behind_connack_;
+  Ticket connack_ticket_ = 0;         // 0: the CONNACK does not wait.
+  HeldPackets* last_lane_ = nullptr;  // Of the packet encoded last; nullptr: the output.
+  std::uint64_t records_before_ = 0;  // Of the loop, before the packet that is being handled.
   std::int64_t last_packet_ns_ = 0;
   std::int64_t keep_alive_ns_ = 0;   // 1.5 times what CONNECT said; 0: none.
   std::int64_t counted_output_ = 0;  // What this connection adds to the output gauge.
@@ -171,6 +192,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   bool waits_for_login_ = false;   // Its CONNECT stands in `in_` until the password is looked up.
   bool closing_ = false;
   bool reading_ = true;
+  bool paused_ = false;   // A publish waits in `in_` until there is room on the disk.
   bool blocked_ = false;  // The kernel takes no more: waits to be writable.
 };
 

@@ -48,7 +48,10 @@ bool Connection::SendDelivery(const Delivery& delivery) {
   packet.dup = delivery.dup;
   const bool is_shared = packet.payload.size() >= kShareBytes;
   const auto body = [&] { return is_shared ? delivery.message : MessagePtr(); };
-  if (!WritePublish(packet, message.expires_ns(), delivery.subscription_ids, body)) return false;
+  const bool waits = delivery.message_id != 0 && delivery.qos == mqtt::Qos::k2;
+  if (!WritePublish(packet, message.expires_ns(), delivery.subscription_ids, body, waits)) {
+    return false;
+  }
   const auto qos = static_cast<unsigned>(delivery.qos);
   loop_->stats().Add(delivery.dup ? Stat::kPublishesResent : telemetry::PublishesDelivered(qos));
   return true;
@@ -59,13 +62,14 @@ bool Connection::SendDelivery(const Delivery& delivery) {
 // counted.
 template <typename Body>
 bool Connection::WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
-                              const std::vector<std::uint32_t>& subscription_ids,
-                              const Body& body) {
+                              const std::vector<std::uint32_t>& subscription_ids, const Body& body,
+                              bool waits) {
   OutgoingAliases::Alias alias;
   const std::string_view topic = packet.topic;
   std::string scratch;
   if (version_ == mqtt::Version::k5) {
     alias = terms_->outgoing.Find(topic);
+    if (waits) alias = {};  // Others overtake it: it can neither say what one means, nor use it.
     if (alias.is_known) packet.topic = {};
     packet.properties =
         SubscriberProperties(packet.properties, RemainingSeconds(expires_ns, loop_->now_ns()),
@@ -77,7 +81,7 @@ bool Connection::WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
   } else {
     packet.properties = {};
   }
-  std::string* tail = Tail(PacketType::kPublish);
+  std::string* tail = Tail(PacketType::kPublish, waits);
   loop_->stats().Add(Stat::kPublishDeliveredBytes,
                      static_cast<std::int64_t>(packet.payload.size()));
   if (alias.number != 0 && !alias.is_known) terms_->outgoing.Remember(topic);
@@ -87,7 +91,7 @@ bool Connection::WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
     return true;
   }
   mqtt::EncodePublishHeader(packet, version_, tail);
-  output_.AppendPayload(std::move(message));
+  Append(std::move(message));
   return true;
 }
 
@@ -99,11 +103,10 @@ void Connection::SendBurst(const Burst& burst, const std::vector<std::uint32_t>&
   }
   telemetry::StatsLoop& stats = loop_->stats();
   if (!HasRoom()) return DropForSlowness(burst.packets);
-  stats.Add(Stat::kSentPublish, burst.packets);
+  stats.Add(Stat::kSentPublish, burst.packets - 1);
   stats.Add(Stat::kPublishesDeliveredQos0, burst.packets);
   stats.Add(Stat::kPublishDeliveredBytes, static_cast<std::int64_t>(burst.payload_bytes));
-  output_.Append(burst.wire);
-  loop_->MarkDirty(this);
+  Tail(PacketType::kPublish)->append(burst.wire);
 }
 
 // Where the client does not take the burst's own bytes.

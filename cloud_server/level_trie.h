@@ -51,6 +51,12 @@ class LevelTrie {
     if (root_ != nullptr) MatchTopicAt(*root_, topic, true, IsHiddenFromWildcards(topic), visit);
   }
 
+  // Visits every value.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    if (root_ != nullptr) VisitAll(*root_, false, visit);
+  }
+
   // Where the paths are topics: visits the value of each that `filter` matches.
   template <typename Visit>
   void MatchFilter(std::string_view filter, const Visit& visit) const {

@@ -85,7 +85,8 @@ Loop::Loop(std::uint16_t index, Hub* hub, telemetry::StatsLoop* stats, const Lim
       events_(std::move(events)),
       wake_(std::move(wake)),
       read_buffer_(2 * kReadBytes),
-      routes_(&hub->subscriptions, index) {
+      routes_(&hub->subscriptions, index),
+      log_(hub->durability.get()) {
   start_ns_ = events_->turn_start_ns();
   events_->SetTurnEnd([this] { OnTurnEnd(); });
 }
@@ -141,6 +142,7 @@ void Loop::OnTick() {
   for (const auto& acceptor : acceptors_) {
     if (!stop_reading_ && draining_ == nullptr) acceptor->Retry();
   }
+  JournalTick();
   DrainSome();
   events_->RunAfter(kLoopTick, [this] { OnTick(); });
 }
@@ -194,6 +196,7 @@ void Loop::Adopt(std::unique_ptr<Connection> owned) {
 std::unique_ptr<Connection> Loop::TakeOut(Connection* connection) {
   events_->Remove(connection->fd(), connection);
   wheel_.Cancel(connection);
+  ForgetHeld(connection);
   if (std::exchange(connection->reads_again, false)) std::erase(to_read_, connection);
   std::unique_ptr<Connection> owned = std::move(connections_[connection->index]);
   if (connection->index + 1 < connections_.size()) {
@@ -312,6 +315,7 @@ void Loop::MaybeEnd() {
     to_close_.clear();
     CloseNow(connections_.back().get());
   }
+  log_.Submit();  // The journal is ended after the loops.
   events_->Stop();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,7 +19,9 @@
 #include "cloud_server/access.h"
 #include "cloud_server/channel.h"
 #include "cloud_server/client_report.h"
+#include "cloud_server/compaction.h"
 #include "cloud_server/connection.h"
+#include "cloud_server/durability.h"
 #include "cloud_server/hash.h"
 #include "cloud_server/limits.h"
 #include "cloud_server/listener.h"
@@ -77,6 +80,8 @@ struct SubscribeOutcome {
 
 // What all loops share. Outlives them.
 struct Hub {
+  std::unique_ptr<Durability> durability;  // nullptr: everything is in memory only.
+  Compaction compaction;
   SubscriptionIndex subscriptions;
   RetainedStore retained;
   RetainedStore sys;                 // What the server itself publishes: not counted as retained.
@@ -124,6 +129,10 @@ class Loop : public IoHandler {
   void StopReading(std::function<void()> done);      // First half of a stop: nothing new comes in.
   void FinishStop(std::chrono::milliseconds drain);  // Second half: what is left goes out.
   void Wake();                                       // There is something in an inbox.
+  void OnJournalProgress();                          // More is durable, or there is room or none.
+
+  // Before Run: what was kept of one of this loop's sessions.
+  void Restore(SavedSession* saved, const DurableState& state);
 
   // For connections.
   const Limits& limits() const { return limits_; }
@@ -138,6 +147,12 @@ class Loop : public IoHandler {
   std::uint16_t OwnerOf(std::string_view client_id) const;
   std::string InventClientId() const;  // One that this loop owns.
   bool congested() const { return congested_; }
+  DurableLog& log() { return log_; }
+  void HoldFor(Connection* connection);  // Until all its packets are released.
+  // Stops reading; ProcessBuffered follows once there is room on the disk.
+  void PauseUntilRoom(Connection* connection);
+  // Whether `packet` of `from` may only be taken together with a record of it.
+  bool MustRecord(const mqtt::Publish& packet, const Session& from);
   void MarkDirty(Connection* connection);
   void ScheduleRead(Connection* connection);  // ReadAgain in the next turn.
   void ScheduleClose(Connection* connection);
@@ -235,12 +250,16 @@ class Loop : public IoHandler {
   void PublishWill(Session* session);
   void ScheduleSession(Session* session);
   void OnSessionDue(Session* session);
-  void DeliverLocally(const Route& route, Publication* publication);
+  SubscriptionEdit AddSubscription(Session* session, std::string_view filter,
+                                   Subscriber subscriber);
+  void DeliverLocally(const Route& route, Publication* publication, bool to_kept);
   void DeliverLocally(const Route& route, const Burst& burst);
   void Deliver(Session* session, mqtt::Qos qos, bool retain,
                const std::vector<std::uint32_t>& subscription_ids, Publication* publication,
                const std::string* share = nullptr);
-  void DeliverToShares(const Route& route, Publication* publication);
+  static std::vector<const ShareSubscriber*> ChooseTurns(const Route& route);
+  void DeliverToShares(const Route& route, std::span<const ShareSubscriber* const> turns,
+                       Publication* publication);
   void DeliverToMember(const ShareSubscriber& to, const std::string& share,
                        Publication* publication);
   void DeliverTurn(Publication* publication);
@@ -248,7 +267,8 @@ class Loop : public IoHandler {
   void RedistributeAway(Session* session);
   void RedistributeGone(Session* session, std::vector<Delivery> deliveries);
   void SendTo(std::uint16_t loop, Publication* publication);
-  void DeliverEverywhere(const Route& route, Publication* publication);
+  void DeliverEverywhere(const Route& route, std::span<const ShareSubscriber* const> turns,
+                         Publication* publication);
   void SendRetainedOf(const RetainedStore& store, Session* session,
                       const mqtt::Subscription& subscription,
                       const std::vector<std::uint32_t>& subscription_ids);
@@ -301,6 +321,36 @@ class Loop : public IoHandler {
   void SetCongested(bool congested);
   void MaybeEnd();
 
+  ClockPair clocks() const;
+  void NoteOpened(Session* session);
+  void NoteClosed(const Session& session);
+  void NoteEnded(const Session& session);
+  void NoteSubscribed(const Session& session, std::span<const SubscriptionEdit> edits);
+  void NoteUnsubscribed(const Session& session, std::span<const SubscriptionEdit> edits);
+  static SessionOpened OpenedOf(const Session& session, const ClockPair& clocks);
+  static SessionClosed ClosedOf(const Session& session, const ClockPair& clocks);
+  void RecordPublish(const Route& route, std::uint64_t retained_order,
+                     std::span<const ShareSubscriber* const> turns, Publication* publication);
+  static void AddTurn(const ShareSubscriber& turn, const mqtt::Publish& packet, Published* record);
+  std::uint64_t RecordForOne(const Session& session, mqtt::Qos qos, bool retain,
+                             const std::vector<std::uint32_t>& ids, const Publication& publication);
+  void RecordPassOn(const ShareSubscriber& to, std::uint64_t taken_from,
+                    std::uint64_t taken_message, Publication* publication);
+  std::string KeptTargetsIn(std::uint16_t loop, const Route& route,
+                            const Publication& publication) const;
+  void DeliverToKept(Publication* publication);
+  void ReleaseDurable();
+  void ForgetHeld(Connection* connection);
+  bool JournalLags() const;
+  void JournalTick();
+  void ShowJournal();
+  void BeginCompaction();
+  void SendMarks();
+  void OnMark();
+  void WriteImages();
+  SessionImage ImageOf(const Session& session, const ClockPair& now) const;
+  void EndCompaction();
+
   const std::uint16_t index_;
   Hub* const hub_;
   telemetry::StatsLoop* const stats_;
@@ -320,6 +370,16 @@ class Loop : public IoHandler {
   TimerWheel session_wheel_;  // Of sessions whose client is away.
   std::int64_t start_ns_ = 0;
   RouteCache routes_;
+  DurableLog log_;
+  std::unordered_map<std::uint64_t, Session*> recorded_;  // By Session::record_id.
+  std::vector<Connection*> holding_;                      // With packets that wait for the disk.
+  std::vector<Connection*> paused_;  // With a publish that waits for room there.
+  std::atomic<bool> has_paused_{false};
+  std::int64_t clock_written_ns_ = 0;
+  std::size_t marks_ = 0;                     // Of a compaction; from how many loops they are in.
+  std::vector<std::uint64_t> to_image_;       // Sessions that it has still to write.
+  std::unordered_set<std::uint64_t> bodies_;  // Messages that it has written.
+  Ticket compaction_ticket_ = 0;              // Of its end; 0: none.
   std::unordered_map<std::string, std::unique_ptr<Session>, IdHasher, std::equal_to<>> sessions_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;

@@ -19,26 +19,40 @@ constexpr std::size_t kCongestedBytes = 8u << 20;
 }  // namespace
 
 bool Loop::Publish(Publication* publication) {
-  if (publication->packet.retain) {
+  std::uint64_t retained_order = 0;
+  const bool keeps = publication->packet.retain;
+  if (keeps && log_.full()) {
+    stats_->Add(Stat::kDroppedRetainedLimit);  // At QoS 0, or a will: nobody can be told.
+  } else if (keeps) {
     const RetainedChange change = hub_->retained.Set(
         publication->Shared(), {limits_.retained_messages, limits_.retained_bytes});
     stats_->Add(Stat::kRetainedMessages, change.messages);
     stats_->Add(Stat::kRetainedBytes, change.bytes);
     if (change.refused) stats_->Add(Stat::kDroppedRetainedLimit);
+    retained_order = change.order;
   }
   const Route& route = routes_.Find(publication->packet.topic);
+  const std::vector<const ShareSubscriber*> turns = ChooseTurns(route);
+  if (log_.enabled()) RecordPublish(route, retained_order, turns, publication);
   if (route.empty()) {
     stats_->Add(Stat::kPublishesUnrouted);
     return false;
   }
-  DeliverEverywhere(route, publication);
+  DeliverEverywhere(route, turns, publication);
   return true;
 }
 
-void Loop::DeliverEverywhere(const Route& route, Publication* publication) {
-  for (const std::uint16_t to : route.remote) SendTo(to, publication);
-  DeliverLocally(route, publication);
-  if (!route.shares.empty()) DeliverToShares(route, publication);
+// `turns`: as ChooseTurns(route) says.
+void Loop::DeliverEverywhere(const Route& route, std::span<const ShareSubscriber* const> turns,
+                             Publication* publication) {
+  for (const std::uint16_t to : route.remote) {
+    const std::string kept = KeptTargetsIn(to, route, *publication);
+    publication->kept_targets = kept;
+    SendTo(to, publication);
+  }
+  publication->kept_targets = {};
+  DeliverLocally(route, publication, true);
+  if (!turns.empty()) DeliverToShares(route, turns, publication);
 }
 
 void Loop::PublishSys(std::string_view topic, std::string_view value) {
@@ -48,7 +62,8 @@ void Loop::PublishSys(std::string_view topic, std::string_view value) {
   publication.packet.retain = true;
   constexpr std::uint64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
   hub_->sys.Set(publication.Shared(), {kNoLimit, kNoLimit});
-  DeliverEverywhere(routes_.Find(topic), &publication);
+  const Route& route = routes_.Find(topic);
+  DeliverEverywhere(route, ChooseTurns(route), &publication);
 }
 
 void Loop::SendTo(std::uint16_t loop, Publication* publication) {
@@ -70,7 +85,8 @@ void Loop::Publish(const Burst& burst) {
   }
   DeliverLocally(route, burst);
   if (route.shares.empty()) return;
-  burst.ForEach([&](Publication& publication) { DeliverToShares(route, &publication); });
+  burst.ForEach(
+      [&](Publication& publication) { DeliverToShares(route, ChooseTurns(route), &publication); });
 }
 
 void Loop::DeliverLocally(const Route& route, const Burst& burst) {
@@ -82,12 +98,14 @@ void Loop::DeliverLocally(const Route& route, const Burst& burst) {
   }
 }
 
-void Loop::DeliverLocally(const Route& route, Publication* publication) {
+// `to_kept`: also to those that the journal's record of it names.
+void Loop::DeliverLocally(const Route& route, Publication* publication, bool to_kept) {
   for (const Target& target : route.local) {
     if (target.no_local && target.session == publication->from) continue;
-    Deliver(target.session, std::min(target.qos, publication->packet.qos),
-            target.retain_as_published && publication->packet.retain, target.subscription_ids,
-            publication);
+    const mqtt::Qos qos = std::min(target.qos, publication->packet.qos);
+    if (target.record_id != 0 && qos != mqtt::Qos::k0 && !to_kept) continue;
+    Deliver(target.session, qos, target.retain_as_published && publication->packet.retain,
+            target.subscription_ids, publication);
   }
 }
 
@@ -103,6 +121,13 @@ void Loop::Deliver(Session* session, mqtt::Qos qos, bool retain,
   Delivery delivery;
   delivery.message = publication->Shared();
   delivery.subscription_ids = subscription_ids;
+  if (session->is_kept()) {
+    delivery.message_id = publication->message_id;
+    // What the server has to say to it alone: a retained message, or somebody's presence.
+    if (delivery.message_id == 0) {
+      delivery.message_id = RecordForOne(*session, qos, retain, subscription_ids, *publication);
+    }
+  }
   delivery.qos = qos;
   delivery.retain = retain;
   delivery.share = share;
@@ -135,13 +160,16 @@ void Loop::SendRetained(Session* session, const mqtt::Subscription& subscription
 void Loop::SendRetainedOf(const RetainedStore& store, Session* session,
                           const mqtt::Subscription& subscription,
                           const std::vector<std::uint32_t>& subscription_ids) {
-  store.Snapshot().MatchFilter(subscription.filter, [&](const MessagePtr& message) {
+  store.Snapshot().MatchFilter(subscription.filter, [&](const RetainedMessage& kept) {
+    const MessagePtr& message = kept.message;
     if (message->IsExpired(now_ns())) return;
     Publication publication;
     publication.expires_ns = message->expires_ns();
     publication.packet.topic = message->topic();
     publication.packet.payload = message->payload();
     publication.packet.properties = message->properties();
+    publication.packet.qos = message->qos();
+    publication.packet.retain = true;
     publication.shared = message;
     Deliver(session, std::min(subscription.qos, message->qos()), true, subscription_ids,
             &publication);
@@ -153,6 +181,7 @@ void Loop::SendBatch(std::size_t to) {
 }
 
 bool Loop::PushBatches(std::size_t to) {
+  log_.Submit();  // Whoever gets these may write of them to the journal.
   Outbound& outbound = outbound_[to];
   Channel& channel = hub_->ChannelBetween(index_, to);
   if (!outbound.filling->empty()) {
@@ -185,8 +214,10 @@ void Loop::SendBatches(bool may_help) {
     Loop* const other = hub_->loops[to].get();
     if (!(may_help && is_little && TryHelp(other))) other->Wake();
   }
-  if (!congested_ && waiting_bytes_ > kCongestedBytes) SetCongested(true);
-  if (congested_ && waiting_bytes_ < kCongestedBytes / 2) SetCongested(false);
+  log_.Submit();
+  const bool journal_lags = JournalLags();
+  if (!congested_ && (waiting_bytes_ > kCongestedBytes || journal_lags)) SetCongested(true);
+  if (congested_ && waiting_bytes_ < kCongestedBytes / 2 && !journal_lags) SetCongested(false);
 }
 
 // False where the other loop must be woken: it does not sleep, or there is more to send than is
@@ -210,6 +241,7 @@ void Loop::OnIo(std::uint32_t) {
   eventfd_t ignored = 0;
   eventfd_read(wake_.get(), &ignored);
   DrainInboxes();
+  ReleaseDurable();
 }
 
 // What comes from another loop goes to the subscribers of this one only.
@@ -220,7 +252,8 @@ struct Loop::Arrival {
   }
   void operator()(Publication& publication) const {
     if (!publication.share.empty()) return loop->DeliverTurn(&publication);
-    loop->DeliverLocally(loop->routes_.Find(publication.packet.topic), &publication);
+    loop->DeliverLocally(loop->routes_.Find(publication.packet.topic), &publication, false);
+    loop->DeliverToKept(&publication);
   }
 };
 
@@ -231,6 +264,7 @@ void Loop::DrainInboxes() {
     std::unique_ptr<Batch> batch;
     while (channel.full.Pop(&batch)) {
       batch->ForEach(Arrival{this});
+      if (batch->has_mark()) OnMark();
       batch->Clear();
       bool ignored = false;
       if (!channel.empty.Push(batch, &ignored)) batch.reset();

@@ -50,6 +50,9 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
       Detach(other);
       took_over = true;
       found = sessions_.find(request.client_id);  // One that does not outlive it has ended.
+    } else if (session->expires_ns != 0 && session->expires_ns <= now_ns()) {
+      EndSession(session, Stat::kSessionsEndedExpired);
+      found = sessions_.end();
     }
   }
   if (request.clean_start && found != sessions_.end()) {
@@ -88,6 +91,7 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
   }
   session->since_ms = SystemClock().NowMs();
   session->since_reason = took_over ? "takeover" : "connect";
+  NoteOpened(session);
   return session;
 }
 
@@ -114,6 +118,7 @@ void Loop::Detach(Connection* connection) {
     session->expires_ns = now + session->expiry_s * kNsPerSecond;
   }
   ScheduleSession(session);
+  NoteClosed(*session);
   RedistributeAway(session);
 }
 
@@ -151,6 +156,8 @@ void Loop::PublishWill(Session* session) {
   publication.packet.qos = will->qos();
   publication.packet.retain = will->retain();
   publication.from = session;
+  publication.from_record = session->record_id;
+  publication.is_will = true;
   if (own.expiry_s) publication.expires_ns = now_ns() + *own.expiry_s * kNsPerSecond;
   Publish(&publication);
 }
@@ -165,6 +172,7 @@ void Loop::EndSession(Session* session, Stat reason) {
   }
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
   if (session->member != nullptr) RedistributeGone(session, session->TakeShared(nullptr));
+  NoteEnded(*session);
   stats_->Add(Stat::kSubscriptions, -static_cast<std::int64_t>(edits.size()));
   stats_->Add(Stat::kSessionsOffline, -1);
   stats_->Add(reason);
@@ -200,22 +208,31 @@ std::vector<SubscribeOutcome> Loop::Subscribe(Session* session, const mqtt::Subs
     }
     outcome.granted = wanted.qos;
     Subscriber subscriber;
-    subscriber.session = session;
-    subscriber.loop = index_;
     subscriber.qos = wanted.qos;
     subscriber.no_local = wanted.no_local;
     subscriber.retain_as_published = wanted.retain_as_published;
     subscriber.subscription_id = id;
-    session->subscriptions.insert_or_assign(std::string(wanted.filter), subscriber);
-    if (outcome.is_new) stats_->Add(Stat::kSubscriptions);
-    if (mqtt::ParseShared(wanted.filter).is_shared && session->member == nullptr) {
-      session->member = std::make_shared<ShareMember>(session->client_id(), index_);
-      session->member->is_connected = true;
-    }
-    edits.push_back({std::string(wanted.filter), subscriber, false, session->member});
+    edits.push_back(AddSubscription(session, wanted.filter, subscriber));
   }
+  NoteSubscribed(*session, edits);
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
   return outcomes;
+}
+
+// `subscriber` says what was asked for; the edit is to be applied.
+SubscriptionEdit Loop::AddSubscription(Session* session, std::string_view filter,
+                                       Subscriber subscriber) {
+  subscriber.session = session;
+  subscriber.loop = index_;
+  subscriber.record_id = session->is_kept() ? session->record_id : 0;
+  const bool is_new =
+      session->subscriptions.insert_or_assign(std::string(filter), subscriber).second;
+  if (is_new) stats_->Add(Stat::kSubscriptions);
+  if (mqtt::ParseShared(filter).is_shared && session->member == nullptr) {
+    session->member = std::make_shared<ShareMember>(session->client_id(), index_);
+    session->member->is_connected = session->connection != nullptr;
+  }
+  return {std::string(filter), subscriber, false, session->member};
 }
 
 std::vector<bool> Loop::Unsubscribe(Session* session, const mqtt::Unsubscribe& packet) {
@@ -231,6 +248,7 @@ std::vector<bool> Loop::Unsubscribe(Session* session, const mqtt::Unsubscribe& p
     for (Delivery& delivery : session->TakeShared(&found->first)) unsent.push_back(delivery);
     left.push_back(session->subscriptions.extract(found));
   }
+  NoteUnsubscribed(*session, edits);
   stats_->Add(Stat::kSubscriptions, -static_cast<std::int64_t>(edits.size()));
   if (!edits.empty()) hub_->subscriptions.Apply(edits);
   RedistributeGone(session, std::move(unsent));

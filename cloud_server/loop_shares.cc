@@ -43,10 +43,17 @@ Publication Again(const Delivery& delivery) {
 
 }  // namespace
 
-void Loop::DeliverToShares(const Route& route, Publication* publication) {
-  for (const ShareRoute& each : route.shares) {
-    const ShareSubscriber* const member = NextMember(each, nullptr, false);
-    if (member != nullptr) DeliverToMember(*member, each.share.filter, publication);
+// Whose turn it is in each of the route's shares; nullptr where it has no member.
+std::vector<const ShareSubscriber*> Loop::ChooseTurns(const Route& route) {
+  std::vector<const ShareSubscriber*> turns;
+  for (const ShareRoute& each : route.shares) turns.push_back(NextMember(each, nullptr, false));
+  return turns;
+}
+
+void Loop::DeliverToShares(const Route& route, std::span<const ShareSubscriber* const> turns,
+                           Publication* publication) {
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (turns[i] != nullptr) DeliverToMember(*turns[i], route.shares[i].share.filter, publication);
   }
 }
 
@@ -54,19 +61,22 @@ void Loop::DeliverToMember(const ShareSubscriber& to, const std::string& share,
                            Publication* publication) {
   publication->to_client = to.member->client_id;
   publication->share = share;
+  publication->to_record = to.subscriber.record_id;
   if (to.member->loop == index_) {
     DeliverTurn(publication);
   } else {
     SendTo(to.member->loop, publication);
   }
   publication->to_client = publication->share = {};
+  publication->to_record = 0;
 }
 
 // The member is one of this loop, or was when it was chosen.
 void Loop::DeliverTurn(Publication* publication) {
   const auto found = sessions_.find(publication->to_client);
   Session* const session = found == sessions_.end() ? nullptr : found->second.get();
-  if (session != nullptr) {
+  if (session != nullptr &&
+      (session->is_kept() ? session->record_id : 0) == publication->to_record) {
     const auto subscription = session->subscriptions.find(publication->share);
     if (subscription != session->subscriptions.end()) {
       const Subscriber& subscriber = subscription->second;
@@ -81,9 +91,14 @@ void Loop::DeliverTurn(Publication* publication) {
   for (const ShareRoute& each : routes_.Find(publication->packet.topic).shares) {
     if (each.share.filter != publication->share) continue;
     const ShareSubscriber* const next = NextMember(each, session, false);
-    if (next != nullptr) return DeliverToMember(*next, each.share.filter, publication);
+    if (next == nullptr) break;
+    RecordPassOn(*next, publication->to_record, publication->message_id, publication);
+    return DeliverToMember(*next, each.share.filter, publication);
   }
   stats_->Add(Stat::kDroppedSessionEnded);
+  if (publication->to_record != 0 && publication->message_id != 0) {
+    log_.Write(Removed{publication->to_record, publication->message_id});
+  }
 }
 
 // Gives a message that `from` has not sent to another member. False where there is none.
@@ -93,6 +108,7 @@ bool Loop::PassOn(const Delivery& delivery, const Session* from, bool only_to_co
     const ShareSubscriber* const next = NextMember(each, from, only_to_connected);
     if (next == nullptr) return false;
     Publication publication = Again(delivery);
+    RecordPassOn(*next, from->is_kept() ? from->record_id : 0, delivery.message_id, &publication);
     DeliverToMember(*next, each.share.filter, &publication);
     return true;
   }
@@ -111,7 +127,9 @@ void Loop::RedistributeAway(Session* session) {
 // The session has left the share, or ends.
 void Loop::RedistributeGone(Session* session, std::vector<Delivery> deliveries) {
   for (const Delivery& delivery : deliveries) {
-    if (!PassOn(delivery, session, false)) stats_->Add(Stat::kDroppedSessionEnded);
+    if (PassOn(delivery, session, false)) continue;
+    stats_->Add(Stat::kDroppedSessionEnded);
+    if (session->is_kept()) log_.Write(Removed{session->record_id, delivery.message_id});
   }
 }
 

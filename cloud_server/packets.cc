@@ -15,6 +15,7 @@ using telemetry::Stat;
 
 void Connection::HandleFrame(const mqtt::Frame& frame) {
   loop_->stats().Add(telemetry::PacketsReceived(static_cast<unsigned>(frame.type)));
+  records_before_ = loop_->log().written();
   if (frame.type == PacketType::kPublish && session != nullptr) return HandlePublish(frame);
   if ((session == nullptr) != (frame.type == PacketType::kConnect)) return RejectUnexpected();
   switch (frame.type) {

@@ -63,6 +63,7 @@ std::size_t Connection::TakeBurst(std::string_view bytes, const mqtt::Frame& fir
 void Connection::HandlePublish(const mqtt::Frame& frame) {
   mqtt::Decoded<mqtt::Publish> packet = mqtt::DecodePublish(frame, version_);
   if (!packet) return Reject(packet.error(), frame.type);
+  if (terms_ == nullptr && LacksRoomOnDisk(*packet)) return PauseForDisk();
   telemetry::StatsLoop& stats = loop_->stats();
   stats.Add(telemetry::PublishesReceived(static_cast<unsigned>(packet->qos)));
   stats.Add(Stat::kPublishReceivedBytes, static_cast<std::int64_t>(packet->payload.size()));
@@ -78,9 +79,18 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
   }
   if (loop_->NeedsLook(packet->topic)) {
     const Verdict verdict = loop_->MayPublish(session, packet->topic, packet->retain);
-    if (!verdict.allowed()) return RefusePublish(*packet, verdict);
+    if (!verdict.allowed()) {
+      return RefusePublish(*packet, verdict, Stat::kPublishRefusedNotAuthorized);
+    }
   }
   publication.packet = *packet;
+  if (packet->qos != mqtt::Qos::k0 && LacksRoomOnDisk(*packet)) {
+    return RefusePublish(*packet, {mqtt::Reason::kQuotaExceeded, "the disk is full"},
+                         Stat::kPublishRefusedJournalFull);
+  }
+  const bool is_kept = session->is_kept();
+  if (is_kept) publication.from_record = session->record_id;
+  if (is_kept && packet->qos == mqtt::Qos::k2) publication.incoming_id = packet->packet_id;
   const bool is_new = packet->qos != mqtt::Qos::k2 || session->BeginIncoming(packet->packet_id);
   const bool matched = !is_new || loop_->Publish(&publication);
   const mqtt::Reason reason =
@@ -94,14 +104,16 @@ void Connection::HandlePublish(const mqtt::Frame& frame) {
 
 // What the client may not publish is acknowledged, as nothing else would stop it from sending it
 // again; only 5.0 is told the reason (3.1.1, 3.3.5).
-void Connection::RefusePublish(const mqtt::Publish& packet, const Verdict& verdict) {
-  loop_->stats().Add(Stat::kPublishRefusedNotAuthorized);
+void Connection::RefusePublish(const mqtt::Publish& packet, const Verdict& verdict, Stat counter) {
+  loop_->stats().Add(counter);
   if (packet.qos == mqtt::Qos::k1) {
     SendAck(PacketType::kPuback, packet.packet_id, verdict.reason, verdict.why);
   }
   if (packet.qos != mqtt::Qos::k2) return;
   // Before 5.0 the exchange goes on; in 5.0 an error ends it (4.3.3).
-  if (terms_ == nullptr) session->BeginIncoming(packet.packet_id);
+  if (terms_ == nullptr && session->BeginIncoming(packet.packet_id) && session->is_kept()) {
+    loop_->log().Write(IncomingBegan{session->record_id, packet.packet_id});
+  }
   SendAck(PacketType::kPubrec, packet.packet_id, verdict.reason, verdict.why);
 }
 

@@ -10,11 +10,11 @@ RetainedChange RetainedStore::Set(const MessagePtr& message, const RetainedLimit
     return change;
   }
   const std::lock_guard lock(mutex_);
-  const MessagePtr* old = trie_.Find(message->topic());
+  const RetainedMessage* old = trie_.Find(message->topic());
   if (old == nullptr && clears) return change;
   change.messages = (clears ? 0 : 1) - (old == nullptr ? 0 : 1);
   change.bytes = (clears ? 0 : static_cast<std::int64_t>(message->bytes())) -
-                 (old == nullptr ? 0 : static_cast<std::int64_t>((*old)->bytes()));
+                 (old == nullptr ? 0 : static_cast<std::int64_t>(old->message->bytes()));
   const auto after = [](std::uint64_t now, std::int64_t by) {
     return now + static_cast<std::uint64_t>(by);
   };
@@ -24,13 +24,15 @@ RetainedChange RetainedStore::Set(const MessagePtr& message, const RetainedLimit
     refused.refused = true;
     return refused;
   }
-  if (old != nullptr && (*old)->expires_ns() != 0) {
-    expiring_.erase({(*old)->expires_ns(), std::string(message->topic())});
+  if (old != nullptr && old->message->expires_ns() != 0) {
+    expiring_.erase({old->message->expires_ns(), std::string(message->topic())});
   }
   if (!clears && message->expires_ns() != 0) {
     expiring_.emplace(message->expires_ns(), message->topic());
   }
-  trie_ = clears ? trie_.Without(message->topic()) : trie_.With(message->topic(), message);
+  change.order = next_order_++;
+  trie_ = clears ? trie_.Without(message->topic())
+                 : trie_.With(message->topic(), {message, change.order});
   messages_ = after(messages_, change.messages);
   bytes_ = after(bytes_, change.bytes);
   return change;
@@ -43,7 +45,7 @@ RetainedChange RetainedStore::Expire(std::int64_t now_ns) {
     const auto& [expires_ns, topic] = *expiring_.begin();
     if (expires_ns >= now_ns) break;
     --change.messages;
-    change.bytes -= static_cast<std::int64_t>((*trie_.Find(topic))->bytes());
+    change.bytes -= static_cast<std::int64_t>(trie_.Find(topic)->message->bytes());
     trie_ = trie_.Without(topic);
     expiring_.erase(expiring_.begin());
   }
@@ -52,7 +54,25 @@ RetainedChange RetainedStore::Expire(std::int64_t now_ns) {
   return change;
 }
 
-LevelTrie<MessagePtr> RetainedStore::Snapshot() const {
+RetainedChange RetainedStore::Restore(const MessagePtr& message, std::uint64_t order) {
+  const std::lock_guard lock(mutex_);
+  RetainedChange change;
+  change.messages = 1;
+  change.bytes = static_cast<std::int64_t>(message->bytes());
+  change.order = order;
+  trie_ = trie_.With(message->topic(), {message, order});
+  if (message->expires_ns() != 0) expiring_.emplace(message->expires_ns(), message->topic());
+  ++messages_;
+  bytes_ += message->bytes();
+  return change;
+}
+
+void RetainedStore::SetNextOrder(std::uint64_t order) {
+  const std::lock_guard lock(mutex_);
+  next_order_ = order;
+}
+
+LevelTrie<RetainedMessage> RetainedStore::Snapshot() const {
   const std::lock_guard lock(mutex_);
   return trie_;
 }

@@ -21,7 +21,13 @@ struct RetainedLimits {
 struct RetainedChange {
   std::int64_t messages = 0;
   std::int64_t bytes = 0;
-  bool refused = false;  // Over a limit, or deeper than kMaxTopicLevels: nothing was kept.
+  std::uint64_t order = 0;  // Of all changes; 0: nothing was changed.
+  bool refused = false;     // Over a limit, or deeper than kMaxTopicLevels: nothing was kept.
+};
+
+struct RetainedMessage {
+  MessagePtr message;
+  std::uint64_t order = 0;  // Of the change that set it.
 };
 
 // The last retained message of each topic: one writer at a time, immutable snapshots for readers.
@@ -36,11 +42,16 @@ class RetainedStore {
   static constexpr std::size_t kExpiredAtOnce = 1000;
   RetainedChange Expire(std::int64_t now_ns);
 
-  LevelTrie<MessagePtr> Snapshot() const;
+  // What was kept before a restart, before anything else.
+  RetainedChange Restore(const MessagePtr& message, std::uint64_t order);
+  void SetNextOrder(std::uint64_t order);
+
+  LevelTrie<RetainedMessage> Snapshot() const;
 
  private:
   mutable std::mutex mutex_;
-  LevelTrie<MessagePtr> trie_;
+  LevelTrie<RetainedMessage> trie_;
+  std::uint64_t next_order_ = 1;
   std::set<std::pair<std::int64_t, std::string>> expiring_;  // When, and the topic.
   std::uint64_t messages_ = 0;
   std::uint64_t bytes_ = 0;

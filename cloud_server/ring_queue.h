@@ -15,6 +15,9 @@ class RingQueue {
   std::size_t size() const { return size_; }
   T& front() { return slots_[head_]; }
   T& operator[](std::size_t index) { return slots_[(head_ + index) & (slots_.size() - 1)]; }
+  const T& operator[](std::size_t index) const {
+    return slots_[(head_ + index) & (slots_.size() - 1)];
+  }
 
   void PushBack(T value) {
     if (size_ == slots_.size()) Grow();

@@ -68,6 +68,7 @@ void RouteCache::Compute(Route* route) const {
   view_.shares.MatchTopic(route->topic, [&](const ShareList& list) {
     for (const Share& share : *list) route->shares.push_back({share});
   });
+  ComputeKept(route);
   std::unordered_map<const Session*, std::size_t> seen;
   view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
     for (const Subscriber& subscriber : *list) {
@@ -87,13 +88,48 @@ void RouteCache::Compute(Route* route) const {
                     subscriber.qos,
                     subscriber.no_local,
                     subscriber.retain_as_published,
-                    {}};
+                    {},
+                    subscriber.loop,
+                    subscriber.record_id};
       if (subscriber.subscription_id != 0) {
         target.subscription_ids.push_back(subscriber.subscription_id);
       }
       route->local.push_back(std::move(target));
     }
   });
+}
+
+// The kept sessions of all loops, each once: whoever publishes records them.
+void RouteCache::ComputeKept(Route* route) const {
+  route->kept.clear();
+  std::unordered_map<std::uint64_t, std::size_t> seen;
+  view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
+    for (const Subscriber& subscriber : *list) {
+      if (subscriber.record_id == 0) continue;
+      const auto [at, is_new] = seen.emplace(subscriber.record_id, route->kept.size());
+      if (is_new) {
+        route->kept.push_back({subscriber.session,
+                               subscriber.qos,
+                               subscriber.no_local,
+                               subscriber.retain_as_published,
+                               {},
+                               subscriber.loop,
+                               subscriber.record_id});
+        if (subscriber.subscription_id != 0) {
+          route->kept.back().subscription_ids.push_back(subscriber.subscription_id);
+        }
+      } else {
+        Join(subscriber, &route->kept[at->second]);
+      }
+    }
+  });
+  std::erase_if(route->kept, [](const Target& target) { return target.qos == mqtt::Qos::k0; });
+  route->has_kept = !route->kept.empty();
+  for (const ShareRoute& each : route->shares) {
+    for (const ShareSubscriber& member : each.share.members) {
+      route->has_kept = route->has_kept || member.subscriber.record_id != 0;
+    }
+  }
 }
 
 }  // namespace atalaya::cloud_server

@@ -20,6 +20,8 @@ struct Target {
   bool no_local = false;
   bool retain_as_published = false;
   std::vector<std::uint32_t> subscription_ids;
+  std::uint16_t loop = 0;
+  std::uint64_t record_id = 0;  // Where its messages are kept in the journal; else 0.
 };
 
 // A share that has a matching filter, and whose turn it is.
@@ -35,6 +37,8 @@ struct Route {
   std::vector<Target> local;
   std::vector<std::uint16_t> remote;  // Other loops that have a subscriber.
   std::vector<ShareRoute> shares;     // Of members in any loop.
+  std::vector<Target> kept;           // Of any loop, at QoS 1 or 2: those of the journal.
+  bool has_kept = false;              // There are such, or such members of shares.
 
   bool empty() const { return local.empty() && remote.empty() && shares.empty(); }
 };
@@ -65,6 +69,7 @@ class RouteCache {
   Route* Lookup(std::string_view topic);  // nullptr where it is not cached.
   bool IsSpoiled(const Route& route) const;
   void Compute(Route* route) const;
+  void ComputeKept(Route* route) const;
 
   const SubscriptionIndex* index_;
   std::uint16_t loop_;

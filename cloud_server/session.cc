@@ -51,9 +51,11 @@ bool Session::Queue(Delivery delivery, const Limits& limits) {
         DropOldest(Stat::kDroppedQueueFull);
         break;
       case OverflowPolicy::kDropNewest:
+        NoteRemoved(delivery.message_id);
         stats_->Add(Stat::kDroppedQueueFullNewest);
         return true;
       case OverflowPolicy::kDisconnect:
+        NoteRemoved(delivery.message_id);
         stats_->Add(Stat::kDroppedQueueFullDisconnect);
         return false;
     }
@@ -63,8 +65,14 @@ bool Session::Queue(Delivery delivery, const Limits& limits) {
   return true;
 }
 
+void Session::NoteRemoved(std::uint64_t message_id) {
+  if (log_ != nullptr && message_id != 0) log_->Write(Removed{record_id, message_id});
+}
+
 void Session::DropOldest(Stat counter) {
-  CountQueued(-1, queue_.PopFront().message->bytes());
+  const Delivery dropped = queue_.PopFront();
+  NoteRemoved(dropped.message_id);
+  CountQueued(-1, dropped.message->bytes());
   stats_->Add(counter);
 }
 
@@ -96,6 +104,9 @@ std::optional<Delivery> Session::TakeNext(const Limits& limits, std::int64_t now
   CountQueued(-1, delivery.message->bytes());
   delivery.packet_id = next_packet_id_;
   next_packet_id_ = IdAfter(next_packet_id_, 1);
+  if (log_ != nullptr && delivery.qos == mqtt::Qos::k2) {
+    log_->Write(Sent{record_id, delivery.message_id, delivery.packet_id});
+  }
   in_flight_.PushBack({delivery, State::kSent});
   ++in_flight_count_;
   stats_->Add(Stat::kInflightOut);
@@ -123,6 +134,11 @@ Session::InFlight* Session::Find(std::uint16_t packet_id) {
 }
 
 Session::AckOutcome Session::Finish(InFlight* entry) {
+  if (entry->delivery.qos == mqtt::Qos::k2) {
+    NotePacketId<Completed>(entry->delivery.packet_id);
+  } else {
+    NoteRemoved(entry->delivery.message_id);
+  }
   entry->state = State::kDone;
   entry->delivery.message = MessagePtr();
   --in_flight_count_;
@@ -143,6 +159,7 @@ Session::AckOutcome Session::OnPubrec(std::uint16_t packet_id, bool refused) {
   if (entry == nullptr) return AckOutcome::kUnknown;
   if (entry->delivery.qos != mqtt::Qos::k2) return AckOutcome::kWrongState;
   if (refused) return Finish(entry);
+  NotePacketId<Released>(packet_id);
   entry->state = State::kReleased;
   entry->delivery.message = MessagePtr();
   return AckOutcome::kRelease;
@@ -167,7 +184,10 @@ bool Session::BeginIncoming(std::uint16_t packet_id) {
 
 bool Session::EndIncoming(std::uint16_t packet_id) {
   const bool was_there = incoming_.erase(packet_id) != 0;
-  if (was_there) stats_->Add(Stat::kInflightIn, -1);
+  if (was_there) {
+    stats_->Add(Stat::kInflightIn, -1);
+    NotePacketId<IncomingEnded>(packet_id);
+  }
   return was_there;
 }
 

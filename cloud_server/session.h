@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud_server/durable_log.h"
 #include "cloud_server/limits.h"
 #include "cloud_server/message.h"
 #include "cloud_server/rights.h"
@@ -24,7 +27,8 @@ class Connection;
 struct Delivery {
   MessagePtr message;
   std::vector<std::uint32_t> subscription_ids;
-  std::uint16_t packet_id = 0;  // 0 exactly at QoS 0.
+  std::uint64_t message_id = 0;  // In the journal; 0: it is not kept there.
+  std::uint16_t packet_id = 0;   // 0 exactly at QoS 0.
   mqtt::Qos qos = mqtt::Qos::k0;
   bool retain = false;
   bool dup = false;
@@ -46,6 +50,13 @@ class Session : public TimerWheel::Entry {
 
   const std::string& client_id() const { return client_id_; }
   std::string_view user() const { return rights == nullptr ? std::string_view() : rights->user; }
+
+  // Its id in the journal; 0: nothing of it is kept there. One that does not outlive its connection
+  // may be there for its will alone.
+  std::uint64_t record_id = 0;
+  // From now on what happens to its messages is written to `log`, which outlives it.
+  void Keep(DurableLog* log) { log_ = log; }
+  bool is_kept() const { return log_ != nullptr; }
 
   Connection* connection = nullptr;  // Not owned; nullptr while the client is away.
   std::uint32_t expiry_s = 0;        // How long it outlives its connection, or kNeverExpires.
@@ -104,8 +115,19 @@ class Session : public TimerWheel::Entry {
 
   // Incoming QoS 2. Begin is false where the id is in use already: the PUBLISH is a repeat and must
   // not be routed again. End is false where the id is unknown.
+  // Begin writes nothing to the journal: the record of the publish says it.
   bool BeginIncoming(std::uint16_t packet_id);
   bool EndIncoming(std::uint16_t packet_id);
+  bool IsIncoming(std::uint16_t packet_id) const { return incoming_.contains(packet_id); }
+
+  // After a restart, before anything else. `deliveries`: in the order published.
+  void Restore(std::list<SavedDelivery>* deliveries, const std::set<std::uint16_t>& incoming);
+  // What Restore would need: fills in what is on the way, both ways.
+  void Describe(SessionImage* image) const;
+  // Calls visit(message id, message) for each from place `*at` on until it returns false; true once
+  // all are through. Messages may be queued and taken between two calls: those are newer.
+  bool VisitKept(std::size_t* at,
+                 const std::function<bool(std::uint64_t, const MessagePtr&)>& visit) const;
 
  private:
   enum class State : std::uint8_t { kSent, kReleased, kDone };
@@ -119,9 +141,15 @@ class Session : public TimerWheel::Entry {
   void DropOldest(telemetry::Stat counter);
   bool HasRoomFor(std::size_t bytes, const Limits& limits) const;
   void CountQueued(std::int64_t packets, std::size_t bytes);
+  void NoteRemoved(std::uint64_t message_id);
+  template <typename Record>
+  void NotePacketId(std::uint16_t packet_id) {
+    if (log_ != nullptr) log_->Write(Record{record_id, packet_id});
+  }
 
   std::string client_id_;
   telemetry::StatsLoop* stats_;
+  DurableLog* log_ = nullptr;
   RingQueue<Delivery> queue_;
   std::size_t queue_bytes_ = 0;
   // In the order sent, packet ids one after the other, so that an id gives its place; those

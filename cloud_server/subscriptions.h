@@ -24,6 +24,7 @@ struct Subscriber {
   bool no_local = false;
   bool retain_as_published = false;
   std::uint32_t subscription_id = 0;  // 0: none.
+  std::uint64_t record_id = 0;        // The session's, where its messages are kept in the journal.
 };
 
 // What any loop may know of a session that takes part in shared subscriptions.

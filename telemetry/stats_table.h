@@ -75,7 +75,23 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   FAMILY(kSubscriptionsRefused, kCounter, "cloud_server_subscriptions_refused_total",            \
          "Filters of SUBSCRIBE packets that were refused, by reason.")                           \
   FAMILY(kPublishesRefused, kCounter, "cloud_server_publishes_refused_total",                    \
-         "Publishes of clients that were not taken, by reason.")
+         "Publishes of clients that were not taken, by reason.")                                 \
+  FAMILY(kJournalRecords, kCounter, "cloud_server_journal_records_total",                        \
+         "Records made durable by the journal.")                                                 \
+  FAMILY(kJournalWrittenBytes, kCounter, "cloud_server_journal_written_bytes_total",             \
+         "Bytes made durable by the journal.")                                                   \
+  FAMILY(kJournalCommitNs, kHistogram, "cloud_server_journal_commit_seconds",                    \
+         "From the first record of a commit to all of it durable.")                              \
+  FAMILY(kJournalPendingBytes, kGauge, "cloud_server_journal_pending_bytes",                     \
+         "Bytes handed to the journal and not durable yet.")                                     \
+  FAMILY(kJournalFileBytes, kGauge, "cloud_server_journal_file_bytes",                           \
+         "Size of the journal's segments, spare ones included.")                                 \
+  FAMILY(kJournalFull, kGauge, "cloud_server_journal_full",                                      \
+         "1 while the disk has no room for the journal's next segment.")                         \
+  FAMILY(kJournalCompactions, kCounter, "cloud_server_journal_compactions_total",                \
+         "Compactions of the journal that were finished.")                                       \
+  FAMILY(kJournalLostRecords, kGauge, "cloud_server_journal_lost_records",                       \
+         "Records found damaged when the server started.")
 
 // STAT(id, family, label name, label value); a family without labels has one entry with "" for
 // both. A family may go on anywhere below: kStatsByFamily has them together.
@@ -197,7 +213,27 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kClosedNotAuthorized, kConnectionsClosed, "reason", "not_authorized")                   \
   STAT(kClosedAdministrative, kConnectionsClosed, "reason", "administrative")                  \
   STAT(kClosedDrained, kConnectionsClosed, "reason", "drained")                                \
-  STAT(kSubscriptionsEndedNotAuthorized, kSubscriptionsRefused, "reason", "ended_by_reload")
+  STAT(kSubscriptionsEndedNotAuthorized, kSubscriptionsRefused, "reason", "ended_by_reload")   \
+  STAT(kPublishRefusedJournalFull, kPublishesRefused, "reason", "journal_full")                \
+  STAT(kJournalRecords, kJournalRecords, "", "")                                               \
+  STAT(kJournalWrittenBytes, kJournalWrittenBytes, "", "")                                     \
+  STAT(kJournalCommit100Us, kJournalCommitNs, "le", "0.0001")                                  \
+  STAT(kJournalCommit250Us, kJournalCommitNs, "le", "0.00025")                                 \
+  STAT(kJournalCommit500Us, kJournalCommitNs, "le", "0.0005")                                  \
+  STAT(kJournalCommit1Ms, kJournalCommitNs, "le", "0.001")                                     \
+  STAT(kJournalCommit2Ms5, kJournalCommitNs, "le", "0.0025")                                   \
+  STAT(kJournalCommit5Ms, kJournalCommitNs, "le", "0.005")                                     \
+  STAT(kJournalCommit10Ms, kJournalCommitNs, "le", "0.01")                                     \
+  STAT(kJournalCommit25Ms, kJournalCommitNs, "le", "0.025")                                    \
+  STAT(kJournalCommit100Ms, kJournalCommitNs, "le", "0.1")                                     \
+  STAT(kJournalCommit1S, kJournalCommitNs, "le", "1")                                          \
+  STAT(kJournalCommitInf, kJournalCommitNs, "le", "+Inf")                                      \
+  STAT(kJournalCommitSum, kJournalCommitNs, "sum", "")                                         \
+  STAT(kJournalPendingBytes, kJournalPendingBytes, "", "")                                     \
+  STAT(kJournalFileBytes, kJournalFileBytes, "", "")                                           \
+  STAT(kJournalFull, kJournalFull, "", "")                                                     \
+  STAT(kJournalCompactions, kJournalCompactions, "", "")                                       \
+  STAT(kJournalLostRecords, kJournalLostRecords, "", "")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };

@@ -190,7 +190,7 @@ TEST(RetainedStore, KeepsTheLastOfEachTopicWithinItsLimits) {
   EXPECT_EQ(store.Set(MakeMessage("b", "1"), limits).messages, 1);
   EXPECT_TRUE(store.Set(MakeMessage("c", "1"), limits).refused);
   EXPECT_TRUE(store.Set(MakeMessage("a", std::string(200, 'x')), limits).refused);
-  EXPECT_EQ((*store.Snapshot().Find("a"))->payload(), "22");
+  EXPECT_EQ(store.Snapshot().Find("a")->message->payload(), "22");
   EXPECT_EQ(store.Set(MakeMessage("b", ""), limits).messages, -1);
   EXPECT_EQ(store.Set(MakeMessage("b", ""), limits).messages, 0);
   EXPECT_FALSE(store.Set(MakeMessage("c", "1"), limits).refused);

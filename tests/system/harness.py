@@ -153,9 +153,9 @@ class Bench(contextlib.ExitStack):
         self.callback(program.kill)
         return program
 
-    def start_server(self, *flags, name: str = "cloud_server") -> tuple[Program, str]:
+    def start_server(self, *flags, name: str = "cloud_server", program="cloud_server") -> tuple[Program, str]:
         """A cloud_server on a port of the kernel's choice; returns it with its host:port."""
-        server = self.start("cloud_server", "--listen", "127.0.0.1:0", "--name", name, "--data-dir", self.dir / name,
+        server = self.start(program, "--listen", "127.0.0.1:0", "--name", name, "--data-dir", self.dir / name,
                             "--stats-file", self.stats_file(name), *flags)
         return server, server.ready()["mqtt"].split(",")[0]
 
