@@ -26,12 +26,12 @@ void Loop::TellPresence(const Session& session) {
   }
   DeliverPresence(status);
   Publication publication = PublicationOf(status);
-  DeliverToShares(route, &publication);
+  DeliverToShares(route, ChooseTurns(route), &publication);
 }
 
 void Loop::DeliverPresence(const PresenceStatus& status) {
   Publication publication = PublicationOf(status);
-  DeliverLocally(routes_.FindOnce(status.topic), &publication);
+  DeliverLocally(routes_.FindOnce(status.topic), &publication, true);
 }
 
 PresenceStatus Loop::StatusOf(const Session& session) {

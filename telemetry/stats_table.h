@@ -228,7 +228,7 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kJournalCommit100Ms, kJournalCommitNs, "le", "0.1")                                     \
   STAT(kJournalCommit1S, kJournalCommitNs, "le", "1")                                          \
   STAT(kJournalCommitInf, kJournalCommitNs, "le", "+Inf")                                      \
-  STAT(kJournalCommitSum, kJournalCommitNs, "sum", "")                                         \
+  STAT(kJournalCommitSum, kJournalCommitNs, "sum", "ns")                                         \
   STAT(kJournalPendingBytes, kJournalPendingBytes, "", "")                                     \
   STAT(kJournalFileBytes, kJournalFileBytes, "", "")                                           \
   STAT(kJournalFull, kJournalFull, "", "")                                                     \
