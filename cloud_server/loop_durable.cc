@@ -335,7 +335,6 @@ void Loop::Restore(SavedSession* saved, const DurableState& state) {
     session->rights->by_certificate = saved->by_certificate;
   }
   session->since_ms = static_cast<std::int64_t>(saved->closed_ms);
-  session->since_reason = "server_stopping";
   session->will = saved->will;
   session->will_delay_s = saved->will_delay_s;
   if (saved->will) {
