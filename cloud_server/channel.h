@@ -80,6 +80,9 @@ class Batch {
   void SetMark() { has_mark_ = true; }
   bool has_mark() const { return has_mark_; }
 
+  // Steady time of the turn in which it was filled, for the time that deliveries take.
+  std::int64_t received_ns = 0;
+
   // Calls visit(Publication&) or visit(const Burst&) for each, in order.
   template <typename Visit>
   void ForEach(const Visit& visit) const {

@@ -13,6 +13,9 @@ constexpr std::int64_t kMaxInFlight = 65'534;
 constexpr std::int64_t kMaxAliases = 65'535;
 constexpr std::uint64_t kMaxPacketLimit = mqtt::kMaxPacketBytes;
 constexpr std::uint64_t kMinPacketLimit = 1024;
+constexpr std::uint64_t kMinMemory = 1u << 20;
+constexpr std::uint64_t kMaxMemory = std::uint64_t{1} << 40;
+constexpr std::chrono::seconds kLongestMemoryWait{60};
 
 std::uint64_t Count(ConfigTable* table, std::string_view key, std::uint64_t default_value,
                     std::int64_t min = 1, std::int64_t max = kMaxCount) {
@@ -28,6 +31,23 @@ OverflowPolicy ReadOverflow(ConfigTable* table) {
   if (name == "disconnect") return OverflowPolicy::kDisconnect;
   table->Fault("overflow", "must be \"drop-oldest\", \"drop-newest\" or \"disconnect\"");
   return OverflowPolicy::kDropOldest;
+}
+
+void ReadRates(ConfigTable* table, Limits* limits) {
+  limits->address_connections = Count(table, "address_connections", limits->address_connections, 0);
+  limits->address_connect_rate =
+      Count(table, "address_connect_rate", limits->address_connect_rate, 0);
+  limits->client_publish_rate = Count(table, "client_publish_rate", limits->client_publish_rate, 0);
+  limits->client_publish_bytes = table->Size("client_publish_bytes", limits->client_publish_bytes);
+  limits->memory_bytes = table->Size("memory_bytes", limits->memory_bytes);
+  if (limits->memory_bytes < kMinMemory || limits->memory_bytes > kMaxMemory) {
+    table->Fault("memory_bytes", "must be 1MiB to 1TiB");
+  }
+  limits->memory_wait = table->Duration("memory_wait", limits->memory_wait);
+  if (limits->memory_wait < std::chrono::milliseconds(0) ||
+      limits->memory_wait > kLongestMemoryWait) {
+    table->Fault("memory_wait", "must be 0s to 60s");
+  }
 }
 
 Limits ReadLimits(ConfigTable table) {
@@ -73,6 +93,7 @@ Limits ReadLimits(ConfigTable table) {
   if (limits.connect_timeout <= std::chrono::milliseconds(0)) {
     table.Fault("connect_timeout", "must be longer than 0 (write 10s)");
   }
+  ReadRates(&table, &limits);
   return limits;
 }
 

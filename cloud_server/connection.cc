@@ -71,6 +71,10 @@ void Connection::Receive() {
 }
 
 void Connection::EndIfOver(IoState state) {
+  if (state == IoState::kClosed && HasParked()) {
+    throttle_->peer_done = true;
+    return SetReading(false);
+  }
   if (state == IoState::kClosed) return Close(Stat::kClosedPeerGone);
   if (state != IoState::kFailed) return;
   Close(transport_ != nullptr ? transport_->failure() : Stat::kClosedIoError);
@@ -117,7 +121,14 @@ std::size_t Connection::Process(std::string_view bytes) {
       break;
     }
     if (frame->size == 0) break;
-    if (const std::size_t taken = TakeBurst(bytes.substr(at), *frame); taken > 0) {
+    if (session != nullptr && (loop_->gated() || throttle_ != nullptr)) {
+      const Turn turn = TurnOf(*frame, bytes.substr(at, frame->size));
+      if (turn == Turn::kLater) break;
+      if (turn == Turn::kDone) {
+        at += frame->size;
+        continue;
+      }
+    } else if (const std::size_t taken = TakeBurst(bytes.substr(at), *frame); taken > 0) {
       at += taken;
       continue;
     }
@@ -146,7 +157,7 @@ bool Connection::HasRoom() const {
 }
 
 void Connection::Flush() {
-  if (blocked_ && !closing_) return;
+  if (blocked_ && !closing_) return CountOutput();
   std::size_t sent = 0;
   const Output::Outcome outcome = output_.Flush(fd_.get(), transport_.get(), &sent);
   loop_->stats().Add(Stat::kSentBytes, static_cast<std::int64_t>(sent));

@@ -13,6 +13,7 @@
 #include "cloud_server/held_packets.h"
 #include "cloud_server/output.h"
 #include "cloud_server/session.h"
+#include "cloud_server/throttle.h"
 #include "cloud_server/timer_wheel.h"
 #include "cloud_server/transport.h"
 #include "mqtt/decode.h"
@@ -39,6 +40,12 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Takes up the bytes that came with the connection from another loop.
   void Adopt(Loop* loop);
   void ProcessBuffered();
+
+  // Takes up packets that were parked, as far as the client may publish again.
+  void RetryParked();
+  void ForgetParked();
+  bool HasParked() const { return throttle_ != nullptr && !throttle_->parked.empty(); }
+  Throttle* throttle() { return throttle_.get(); }  // nullptr: it was never slowed.
 
   // Reads on where the transport holds bytes that no event will tell of.
   void ReadAgain();
@@ -88,6 +95,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   mqtt::Version version() const { return version_; }
   std::uint32_t keep_alive_s() const;  // As agreed; 0: none.
   bool output_empty() const { return output_.empty() && held_.empty(); }
+  std::size_t output_bytes() const { return output_.bytes(); }
   std::uint16_t listener() const { return listener_; }
   // The name in the client's verified certificate; "" where it showed none.
   std::string certificate_name() const {
@@ -105,6 +113,9 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   void Receive();
   void EndIfOver(IoState state);
   std::size_t Process(std::string_view bytes);  // Returns how many were consumed.
+  enum class Turn : std::uint8_t { kNow, kDone, kLater };
+  Turn TurnOf(const mqtt::Frame& frame, std::string_view wire);
+  void RefuseForMemory(const mqtt::Frame& frame);
   std::size_t TakeBurst(std::string_view bytes, const mqtt::Frame& first);
   void HandleFrame(const mqtt::Frame& frame);
   void HandleConnect(const mqtt::Frame& frame);
@@ -173,6 +184,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::unique_ptr<Transport> transport_;  // nullptr: plain TCP.
   std::string in_;                        // The front part of a packet that is not whole yet.
   Output output_;
+  std::unique_ptr<Throttle> throttle_;  // While the client is, or may have to be, slowed.
   std::unique_ptr<ClientTerms> terms_;  // Exactly for 5.0.
   // Answers whose records are not durable yet, and QoS 2 publishes whose packet ids are not; and
   // what else came behind a CONNACK that waits itself.

@@ -38,6 +38,15 @@ struct Limits {
   std::chrono::milliseconds max_session_expiry{0};    // Of an absent client's session; 0: for ever.
   std::chrono::milliseconds sys_interval{10'000};     // Between $SYS publishes; 0: none.
   std::chrono::milliseconds connect_timeout{10'000};  // From accept to a whole CONNECT.
+  // Of one address; 0: no limit.
+  std::uint64_t address_connections = 0;
+  std::uint64_t address_connect_rate = 0;  // A second, and as many at once.
+  // PUBLISH packets of one client, a second, and as many at once; 0: no limit.
+  std::uint64_t client_publish_rate = 0;
+  std::uint64_t client_publish_bytes = 0;
+  // Message bodies, queues and output together; then publishers wait, at most so long.
+  std::uint64_t memory_bytes = 1u << 30;
+  std::chrono::milliseconds memory_wait{2'000};
 
   // The same in whole seconds, as packets say them.
   std::uint32_t keep_alive_s() const {

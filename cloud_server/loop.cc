@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cloud_server/memory_account.h"
 
 namespace atalaya::cloud_server {
 namespace {
@@ -19,6 +20,11 @@ using telemetry::Stat;
 constexpr std::chrono::milliseconds kSysRetry{1'000};
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::int64_t kNsPerMs = 1'000'000;
+
+// The figure for `protocol`; `first` is that of mqtt.
+Stat OfProtocol(Stat first, Protocol protocol) {
+  return static_cast<Stat>(static_cast<std::size_t>(first) + static_cast<std::size_t>(protocol));
+}
 
 }  // namespace
 
@@ -110,6 +116,7 @@ void Loop::Run() {
   OnTick();
   if (index_ == 0) OnSysTick();
   events_->Run();
+  SettleMessageAccount();
 }
 
 void Loop::SetLimits(const Limits& limits) {
@@ -144,6 +151,8 @@ void Loop::OnTick() {
   }
   JournalTick();
   DrainSome();
+  ShedSlowConsumer();
+  CountLag();
   events_->RunAfter(kLoopTick, [this] { OnTick(); });
 }
 
@@ -168,7 +177,13 @@ void Loop::Accept(UniqueFd fd, const Listener& listener) {
     stats_->Add(Stat::kClosedRefused);
     return;
   }
+  if (!Admit(fd.get())) {
+    hub_->connections.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
   stats_->Add(Stat::kConnections);
+  stats_->Add(OfProtocol(Stat::kAcceptedMqtt, listener.protocol()));
+  stats_->Add(OfProtocol(Stat::kConnectionsMqtt, listener.protocol()));
   std::unique_ptr<Transport> transport;
   const Status made = listener.MakeTransport(fd.get(), &transport);
   auto connection =
@@ -261,21 +276,27 @@ void Loop::FinishWork(bool may_help) {
     to_close.swap(to_close_);
     for (Connection* connection : to_close) CloseNow(connection);
   }
+  CountDeliveries();
   SendBatches(may_help && sent <= kHelpConnections);
 }
 
 void Loop::OnTurnEnd() {
   FinishWork(true);
   if (end_by_ns_ != 0) MaybeEnd();
+  SettleMemory();
   stats_->Add(Stat::kLoopBusyNs, SystemClock().SteadyNs() - events_->turn_start_ns());
 }
 
 void Loop::CloseNow(Connection* connection) {
   connection->Finish();  // A CONNACK or DISCONNECT that says why.
   stats_->Add(connection->close_reason());
+  const Protocol protocol = hub_->listeners[connection->listener()]->protocol();
+  stats_->Add(OfProtocol(Stat::kConnectionsMqtt, protocol), -1);
   Detach(connection);
   logins_.erase(connection);
   std::erase(dirty_, connection);
+  ForgetParked(connection);
+  hub_->addresses.Leave(connection->fd());
   TakeOut(connection);
   stats_->Add(Stat::kConnections, -1);
   hub_->connections.fetch_sub(1, std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "cloud_server/access.h"
+#include "cloud_server/address_table.h"
 #include "cloud_server/channel.h"
 #include "cloud_server/client_report.h"
 #include "cloud_server/compaction.h"
@@ -94,6 +95,9 @@ struct Hub {
   std::shared_ptr<const Access> access;  // What loops start with; see Loop::SetAccess.
   LoginDelays login_delays{SystemClock()};
   LoginPool login_pool{kLoginThreads};  // Behind the loops, as it calls them.
+  AddressTable addresses;
+  std::atomic<std::int64_t> output_memory{0};  // Bytes; each loop is within kMemorySlackBytes.
+  std::atomic<std::int64_t> queue_memory{0};   // The same, of queue entries and parked packets.
 
   Channel& ChannelBetween(std::size_t from, std::size_t to) {
     return *channels[from * loops.size() + to];
@@ -153,6 +157,10 @@ class Loop : public IoHandler {
   void PauseUntilRoom(Connection* connection);
   // Whether `packet` of `from` may only be taken together with a record of it.
   bool MustRecord(const mqtt::Publish& packet, const Session& from);
+  // Publishers are to be asked whether they may, as there is a rate for them or memory is short.
+  bool gated() const { return gated_; }
+  bool ShortOfMemory() const;
+  void RetryLater(Connection* connection);  // RetryParked, soon.
   void MarkDirty(Connection* connection);
   void ScheduleRead(Connection* connection);  // ReadAgain in the next turn.
   void ScheduleClose(Connection* connection);
@@ -238,6 +246,19 @@ class Loop : public IoHandler {
   void OnTick();
   void OnSysTick();
   void ReadScheduled();
+  bool Admit(int fd);  // By its address; counts a refusal.
+  std::int64_t MemoryUsed() const;
+  void SettleMemory();
+  void ShedSlowConsumer();
+  void RetryParked();
+  void ForgetParked(Connection* connection);
+  void NotePublish(std::int64_t received_ns) {
+    if (oldest_publish_ns_ == 0 || received_ns < oldest_publish_ns_) {
+      oldest_publish_ns_ = received_ns;
+    }
+  }
+  void CountLag();
+  void CountDeliveries();
   void OnTurnEnd();
   // What a turn has gathered leaves: for clients, and for other loops. Also called for a loop by
   // another that helps it, which then may not help further ones.
@@ -384,6 +405,7 @@ class Loop : public IoHandler {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> to_read_;
+  std::vector<Connection*> parked_;  // With packets that wait for their turn.
   std::vector<Connection*> to_close_;
 
   // Toward each other loop: the batch being filled, and full ones that found no room in the ring.
@@ -395,6 +417,12 @@ class Loop : public IoHandler {
   std::size_t waiting_bytes_ = 0;
   SysTopics sys_topics_;  // Used by the first loop.
   bool congested_ = false;
+  bool gated_ = false;
+  bool short_of_memory_ = false;
+  std::int64_t said_output_ = 0;  // What of this loop is in the hub's figures.
+  std::int64_t said_queues_ = 0;
+  std::int64_t tick_due_ns_ = 0;
+  std::int64_t oldest_publish_ns_ = 0;  // When the first publish of this turn was read; 0: none.
 
   bool stop_reading_ = false;
   std::int64_t end_by_ns_ = 0;  // 0: not ending.

@@ -51,6 +51,7 @@ void Loop::DeliverEverywhere(const Route& route, std::span<const ShareSubscriber
     SendTo(to, publication);
   }
   publication->kept_targets = {};
+  if (!route.local.empty()) NotePublish(now_ns());
   DeliverLocally(route, publication, true);
   if (!turns.empty()) DeliverToShares(route, turns, publication);
 }
@@ -83,6 +84,7 @@ void Loop::Publish(const Burst& burst) {
     batch.Add(burst);
     if (batch.bytes() >= kBatchBytes) SendBatch(to);
   }
+  if (!route.local.empty()) NotePublish(now_ns());
   DeliverLocally(route, burst);
   if (route.shares.empty()) return;
   burst.ForEach(
@@ -185,6 +187,7 @@ bool Loop::PushBatches(std::size_t to) {
   Outbound& outbound = outbound_[to];
   Channel& channel = hub_->ChannelBetween(index_, to);
   if (!outbound.filling->empty()) {
+    outbound.filling->received_ns = now_ns();
     waiting_bytes_ += outbound.filling->bytes();
     outbound.waiting.PushBack(std::move(outbound.filling));
     if (!channel.empty.Pop(&outbound.filling)) outbound.filling = std::make_unique<Batch>();
@@ -263,6 +266,7 @@ void Loop::DrainInboxes() {
     Channel& channel = hub_->ChannelBetween(from, index_);
     std::unique_ptr<Batch> batch;
     while (channel.full.Pop(&batch)) {
+      NotePublish(batch->received_ns);
       batch->ForEach(Arrival{this});
       if (batch->has_mark()) OnMark();
       batch->Clear();

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "cloud_server/memory_account.h"
+
 namespace atalaya::cloud_server {
 
 MessagePtr::MessagePtr(const MessagePtr& other) : message_(other.message_) {
@@ -12,6 +14,7 @@ MessagePtr::MessagePtr(const MessagePtr& other) : message_(other.message_) {
 MessagePtr::~MessagePtr() {
   if (message_ == nullptr) return;
   if (message_->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  AccountMessage(-static_cast<std::int64_t>(sizeof(Message) + message_->bytes()));
   message_->~Message();
   ::operator delete(const_cast<Message*>(message_));
 }
@@ -33,6 +36,7 @@ Message::Message(const mqtt::Publish& packet, std::int64_t expires_ns)
 MessagePtr Message::Copy(const mqtt::Publish& packet, std::int64_t expires_ns) {
   const std::size_t bytes =
       packet.topic.size() + packet.properties.wire().size() + packet.payload.size();
+  AccountMessage(static_cast<std::int64_t>(sizeof(Message) + bytes));
   void* memory = ::operator new(sizeof(Message) + bytes);
   return MessagePtr(new (memory) Message(packet, expires_ns));
 }

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kKeySuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455, 1.3.
 constexpr std::size_t kKeyCharacters = 24;  // 16 bytes in base64.
-constexpr std::string_view kVersion = "13";
-constexpr std::string_view kMethod = "GET ";
+constexpr std::string_view kWsVersion = "13";
+constexpr std::string_view kGetMethod = "GET ";
 constexpr std::string_view kWhatIsHere = "Here speaks MQTT over WebSocket: GET, HTTP/1.1.";
 
 // The few headers that matter; of one that comes twice the values are joined with a comma, as HTTP
@@ -121,7 +121,7 @@ Head ParseHead(std::string_view text) {
 bool IsGet(std::string_view line) {
   const std::size_t target = line.find(' ');
   const std::size_t version = line.rfind(' ');
-  return target != line.npos && version > target + 1 && line.starts_with(kMethod) &&
+  return target != line.npos && version > target + 1 && line.starts_with(kGetMethod) &&
          line.substr(version + 1) == "HTTP/1.1" && IsFieldValue(line);
 }
 
@@ -182,7 +182,7 @@ std::optional<std::string> Refuse(const Head& head, const OriginRule& origins) {
     return Refusal("426 Upgrade Required", "Here speaks MQTT over WebSocket.",
                    "Upgrade: websocket\r\n");
   }
-  if (head.version != kVersion) {
+  if (head.version != kWsVersion) {
     return Refusal("426 Upgrade Required", "WebSocket version 13 is spoken here.",
                    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
   }
@@ -202,7 +202,7 @@ std::optional<std::string> Refuse(const Head& head, const OriginRule& origins) {
 
 Upgrade AnswerUpgrade(std::string_view received, const OriginRule& origins) {
   Upgrade upgrade;
-  if (!kMethod.starts_with(received.substr(0, kMethod.size()))) {
+  if (!kGetMethod.starts_with(received.substr(0, kGetMethod.size()))) {
     upgrade.head_bytes = received.size();  // No need to wait for the rest.
     upgrade.reply = Refusal("400 Bad Request", kWhatIsHere);
     return upgrade;

@@ -44,6 +44,12 @@ class StatsLoop {
         .store(static_cast<std::uint64_t>(value), std::memory_order_relaxed);
   }
 
+  std::int64_t Get(Stat stat) const {  // The writer's own thread.
+    return static_cast<std::int64_t>(
+        std::atomic_ref<std::uint64_t>(values_[static_cast<std::size_t>(stat)])
+            .load(std::memory_order_relaxed));
+  }
+
   // Says that the loop turns; at least every kHeartbeatEvery, so an idle loop needs a timer.
   // `steady_ns` is CLOCK_MONOTONIC (EventLoop::turn_start_ns()).
   void Beat(std::int64_t steady_ns);

@@ -91,7 +91,23 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   FAMILY(kJournalCompactions, kCounter, "cloud_server_journal_compactions_total",                \
          "Compactions of the journal that were finished.")                                       \
   FAMILY(kJournalLostRecords, kGauge, "cloud_server_journal_lost_records",                       \
-         "Records found damaged when the server started.")
+         "Records found damaged when the server started.")                                       \
+  FAMILY(kPublishPauses, kCounter, "cloud_server_publish_pauses_total",                          \
+         "How often a client had to wait before it could publish on, by reason.")                \
+  FAMILY(kParkedBytes, kGauge, "cloud_server_parked_bytes",                                      \
+         "Packets of clients that have to wait before they can publish on.")                     \
+  FAMILY(kMemory, kGauge, "cloud_server_memory_bytes",                                           \
+         "What counts against the limit of memory, by part.")                                    \
+  FAMILY(kMemoryLimit, kGauge, "cloud_server_memory_limit_bytes", "The limit of memory.")        \
+  FAMILY(kLoopLag, kHistogram, "cloud_server_loop_lag_seconds",                                  \
+         "How late the event loops came to their ticks, ten a second each.")                     \
+  FAMILY(kDelivery, kHistogram, "cloud_server_publish_delivery_seconds",                         \
+         "From a publish being read to its deliveries being sent: the slowest of each turn of "  \
+         "a loop.")                                                                              \
+  FAMILY(kProtocolAccepted, kCounter, "cloud_server_protocol_connections_accepted_total",        \
+         "Connections taken from the listeners, by protocol.")                                   \
+  FAMILY(kProtocolConnections, kGauge, "cloud_server_protocol_connections",                      \
+         "Connections open now, by protocol.")
 
 // STAT(id, family, label name, label value); a family without labels has one entry with "" for
 // both. A family may go on anywhere below: kStatsByFamily has them together.
@@ -228,12 +244,57 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   STAT(kJournalCommit100Ms, kJournalCommitNs, "le", "0.1")                                     \
   STAT(kJournalCommit1S, kJournalCommitNs, "le", "1")                                          \
   STAT(kJournalCommitInf, kJournalCommitNs, "le", "+Inf")                                      \
-  STAT(kJournalCommitSum, kJournalCommitNs, "sum", "ns")                                         \
+  STAT(kJournalCommitSum, kJournalCommitNs, "sum", "ns")                                       \
   STAT(kJournalPendingBytes, kJournalPendingBytes, "", "")                                     \
   STAT(kJournalFileBytes, kJournalFileBytes, "", "")                                           \
   STAT(kJournalFull, kJournalFull, "", "")                                                     \
   STAT(kJournalCompactions, kJournalCompactions, "", "")                                       \
-  STAT(kJournalLostRecords, kJournalLostRecords, "", "")
+  STAT(kJournalLostRecords, kJournalLostRecords, "", "")                                       \
+  STAT(kRefusedAddressLimit, kConnectionsRefused, "reason", "address_limit")                   \
+  STAT(kRefusedConnectRate, kConnectionsRefused, "reason", "connect_rate")                     \
+  STAT(kClosedMemoryLimit, kConnectionsClosed, "reason", "memory_limit")                       \
+  STAT(kDroppedMemoryLimit, kPublishesDropped, "reason", "memory_limit")                       \
+  STAT(kPausesRate, kPublishPauses, "reason", "client_rate")                                   \
+  STAT(kPausesMemory, kPublishPauses, "reason", "memory_limit")                                \
+  STAT(kParkedBytes, kParkedBytes, "", "")                                                     \
+  STAT(kMemoryMessages, kMemory, "part", "messages")                                           \
+  STAT(kMemoryOutput, kMemory, "part", "output")                                               \
+  STAT(kMemoryQueues, kMemory, "part", "queues")                                               \
+  STAT(kMemoryLimit, kMemoryLimit, "", "")                                                     \
+  STAT(kLoopLag50Us, kLoopLag, "le", "0.00005")                                                \
+  STAT(kLoopLag100Us, kLoopLag, "le", "0.0001")                                                \
+  STAT(kLoopLag250Us, kLoopLag, "le", "0.00025")                                               \
+  STAT(kLoopLag500Us, kLoopLag, "le", "0.0005")                                                \
+  STAT(kLoopLag1Ms, kLoopLag, "le", "0.001")                                                   \
+  STAT(kLoopLag2Ms5, kLoopLag, "le", "0.0025")                                                 \
+  STAT(kLoopLag5Ms, kLoopLag, "le", "0.005")                                                   \
+  STAT(kLoopLag10Ms, kLoopLag, "le", "0.01")                                                   \
+  STAT(kLoopLag25Ms, kLoopLag, "le", "0.025")                                                  \
+  STAT(kLoopLag100Ms, kLoopLag, "le", "0.1")                                                   \
+  STAT(kLoopLag1S, kLoopLag, "le", "1")                                                        \
+  STAT(kLoopLagInf, kLoopLag, "le", "+Inf")                                                    \
+  STAT(kLoopLagSum, kLoopLag, "sum", "ns")                                                     \
+  STAT(kDelivery50Us, kDelivery, "le", "0.00005")                                              \
+  STAT(kDelivery100Us, kDelivery, "le", "0.0001")                                              \
+  STAT(kDelivery250Us, kDelivery, "le", "0.00025")                                             \
+  STAT(kDelivery500Us, kDelivery, "le", "0.0005")                                              \
+  STAT(kDelivery1Ms, kDelivery, "le", "0.001")                                                 \
+  STAT(kDelivery2Ms5, kDelivery, "le", "0.0025")                                               \
+  STAT(kDelivery5Ms, kDelivery, "le", "0.005")                                                 \
+  STAT(kDelivery10Ms, kDelivery, "le", "0.01")                                                 \
+  STAT(kDelivery25Ms, kDelivery, "le", "0.025")                                                \
+  STAT(kDelivery100Ms, kDelivery, "le", "0.1")                                                 \
+  STAT(kDelivery1S, kDelivery, "le", "1")                                                      \
+  STAT(kDeliveryInf, kDelivery, "le", "+Inf")                                                  \
+  STAT(kDeliverySum, kDelivery, "sum", "ns")                                                   \
+  STAT(kAcceptedMqtt, kProtocolAccepted, "protocol", "mqtt")                                   \
+  STAT(kAcceptedMqtts, kProtocolAccepted, "protocol", "mqtts")                                 \
+  STAT(kAcceptedWs, kProtocolAccepted, "protocol", "ws")                                       \
+  STAT(kAcceptedWss, kProtocolAccepted, "protocol", "wss")                                     \
+  STAT(kConnectionsMqtt, kProtocolConnections, "protocol", "mqtt")                             \
+  STAT(kConnectionsMqtts, kProtocolConnections, "protocol", "mqtts")                           \
+  STAT(kConnectionsWs, kProtocolConnections, "protocol", "ws")                                 \
+  STAT(kConnectionsWss, kProtocolConnections, "protocol", "wss")
 
 #define ATALAYA_ENUMERATOR(id, ...) id,
 enum class StatFamily : std::uint8_t { ATALAYA_STAT_FAMILIES(ATALAYA_ENUMERATOR) };

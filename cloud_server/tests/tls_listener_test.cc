@@ -13,10 +13,10 @@ namespace {
 using telemetry::Stat;
 using testing::HasSubstr;
 
-constexpr std::string_view kPing("\xc0\x00", 2);
-constexpr std::string_view kPong("\xd0\x00", 2);
+constexpr std::string_view kPingreq("\xc0\x00", 2);
+constexpr std::string_view kPingresp("\xd0\x00", 2);
 
-std::string ConnectPacket(std::string_view client_id) {
+std::string TlsConnectPacket(std::string_view client_id) {
   mqtt::Connect packet;
   packet.client_id = client_id;
   packet.clean_start = true;
@@ -61,11 +61,11 @@ class TlsClient {
     return received;
   }
   bool Pings() {
-    Send(kPing);
-    return Receive(2) == kPong;
+    Send(kPingreq);
+    return Receive(2) == kPingresp;
   }
   bool Connects(std::string_view id) {
-    Send(ConnectPacket(id));
+    Send(TlsConnectPacket(id));
     return Receive(4) == std::string_view("\x20\x02\x00\x00", 4);
   }
   std::string ServerName() const { return stream_->PeerCommonName(); }
@@ -137,10 +137,10 @@ TEST_F(TlsListener, ServesClientsOfEveryLoop) {
   for (int i = 0; i < 8; ++i) {
     TlsClient client = Client();
     // PINGs that come in one record with the CONNECT move too.
-    client.Send(ConnectPacket(fmt::format("client-{}", i)) + std::string(kPing) +
-                std::string(kPing));
+    client.Send(TlsConnectPacket(fmt::format("client-{}", i)) + std::string(kPingreq) +
+                std::string(kPingreq));
     EXPECT_EQ(client.Receive(8),
-              std::string("\x20\x02\x00\x00", 4) + std::string(kPong) + std::string(kPong));
+              std::string("\x20\x02\x00\x00", 4) + std::string(kPingresp) + std::string(kPingresp));
     EXPECT_TRUE(client.Pings());
   }
   EXPECT_TRUE(Reaches(Stat::kClosedPeerGone, 8));
@@ -179,7 +179,7 @@ TEST_F(TlsListener, CountsWhyAHandshakeFailed) {
   EXPECT_EQ(late.Receive(1), "");
   EXPECT_TRUE(Reaches(Stat::kClosedCertificate, 2));
   TestClient plain(address());
-  plain.Send(ConnectPacket("plain"));
+  plain.Send(TlsConnectPacket("plain"));
   char byte = 0;
   pollfd waited{plain.fd(), POLLIN, 0};
   ASSERT_EQ(poll(&waited, 1, 20'000), 1);

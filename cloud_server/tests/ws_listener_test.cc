@@ -11,7 +11,7 @@ namespace {
 using telemetry::Stat;
 using testing::StartsWith;
 
-constexpr std::string_view kPing("\xc0\x00", 2);
+constexpr std::string_view kWsPingreq("\xc0\x00", 2);
 
 class WsListener : public ServerBench {
  protected:
@@ -94,9 +94,10 @@ TEST_F(WsListener, ServesClientsOfEveryLoop) {
     Upgrade(client);
     // One packet over two frames, two packets in one, a packet and a half.
     const std::string connect = ConnectPacket(fmt::format("client-{}", i));
-    client.Send(ClientFrame(WsOpcode::kBinary, connect.substr(0, 3)) +
-                ClientFrame(WsOpcode::kBinary, connect.substr(3) + std::string(kPing) + "\xc0") +
-                ClientFrame(WsOpcode::kBinary, std::string_view("\x00", 1)));
+    client.Send(
+        ClientFrame(WsOpcode::kBinary, connect.substr(0, 3)) +
+        ClientFrame(WsOpcode::kBinary, connect.substr(3) + std::string(kWsPingreq) + "\xc0") +
+        ClientFrame(WsOpcode::kBinary, std::string_view("\x00", 1)));
     EXPECT_EQ(ReceivePackets(client, 8), std::string("\x20\x02\x00\x00\xd0\x00\xd0\x00", 8));
   }
 }
@@ -139,7 +140,7 @@ TEST_F(WsListener, AnswersPingsBetweenPackets) {
   const ServerFrame pong = TakeServerFrame(&bytes);
   EXPECT_EQ(pong.opcode, WsOpcode::kPong);
   EXPECT_EQ(pong.payload, "are you there");
-  client.Send(ClientFrame(WsOpcode::kBinary, kPing));
+  client.Send(ClientFrame(WsOpcode::kBinary, kWsPingreq));
   EXPECT_EQ(ReceivePackets(client, 2).size(), 2u);
 }
 
@@ -158,7 +159,7 @@ TEST_F(WsListener, SaysWhyItCloses) {
     client.Send(bytes);
     return CloseCode(client);
   };
-  EXPECT_EQ(code_after("text", ClientFrame(WsOpcode::kText, kPing)), 1003u);
+  EXPECT_EQ(code_after("text", ClientFrame(WsOpcode::kText, kWsPingreq)), 1003u);
   EXPECT_EQ(code_after("unmasked", std::string("\x82\x02\xc0\x00", 4)), 1002u);
   EXPECT_TRUE(Reaches(Stat::kClosedWebSocket, 2));
   EXPECT_EQ(code_after("nonsense", ClientFrame(WsOpcode::kBinary, std::string(8, '\xff'))), 1002u);
@@ -187,7 +188,7 @@ TEST_F(WsListener, FillsNoMemoryForOneThatPingsWithoutReading) {
   for (int i = 0; i < 40; ++i) client.Send(pings);
   TestClient other(address());
   Connect(other, "other");
-  other.Send(ClientFrame(WsOpcode::kBinary, kPing));
+  other.Send(ClientFrame(WsOpcode::kBinary, kWsPingreq));
   EXPECT_EQ(ReceivePackets(other, 2).size(), 2u);
 }
 
