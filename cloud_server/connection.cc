@@ -97,7 +97,9 @@ void Connection::ProcessBuffered() {
   const std::string bytes = std::exchange(in_, {});
   const std::size_t used = Process(bytes);
   in_.assign(bytes, used);
-  if (transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
+  if (transport_ == nullptr) return;
+  if (transport_->HasUnsent()) loop_->MarkDirty(this);  // Owed since before it came here.
+  if (transport_->HasUnread()) loop_->ScheduleRead(this);
 }
 
 std::uint32_t Connection::keep_alive_s() const {

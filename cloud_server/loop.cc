@@ -213,6 +213,7 @@ std::unique_ptr<Connection> Loop::TakeOut(Connection* connection) {
   wheel_.Cancel(connection);
   ForgetHeld(connection);
   if (std::exchange(connection->reads_again, false)) std::erase(to_read_, connection);
+  if (std::exchange(connection->dirty, false)) std::erase(dirty_, connection);
   std::unique_ptr<Connection> owned = std::move(connections_[connection->index]);
   if (connection->index + 1 < connections_.size()) {
     connections_[connection->index] = std::move(connections_.back());
@@ -294,7 +295,6 @@ void Loop::CloseNow(Connection* connection) {
   stats_->Add(OfProtocol(Stat::kConnectionsMqtt, protocol), -1);
   Detach(connection);
   logins_.erase(connection);
-  std::erase(dirty_, connection);
   ForgetParked(connection);
   hub_->addresses.Leave(connection->fd());
   TakeOut(connection);
