@@ -64,7 +64,7 @@ void Connection::RefuseForMemory(const mqtt::Frame& frame) {
 }
 
 void Connection::RetryParked() {
-  if (closing_ || !HasParked()) return;
+  if (closing_ || paused_ || !HasParked()) return;
   const std::string packets = std::exchange(throttle_->parked, {});
   throttle_->releasing = true;
   const std::size_t used = Process(packets);

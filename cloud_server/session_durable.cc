@@ -10,7 +10,7 @@ using telemetry::Stat;
 
 namespace {
 
-constexpr std::uint32_t kPacketIds = 65'535;
+constexpr std::uint32_t kPacketIdCount = 65'535;
 
 Delivery FromSaved(SavedDelivery* saved) {
   Delivery delivery;
@@ -38,16 +38,16 @@ void Session::Restore(std::list<SavedDelivery>* deliveries,
   for (SavedDelivery* saved : sent) {
     // The ids between were of messages at QoS 1, which get new ones, or are acknowledged.
     while (!in_flight_.empty() && next_packet_id_ != saved->packet_id &&
-           in_flight_.size() < kPacketIds - 1) {
+           in_flight_.size() < kPacketIdCount - 1) {
       InFlight gap;
       gap.delivery.packet_id = next_packet_id_;
       gap.state = State::kDone;
       in_flight_.PushBack(std::move(gap));
-      next_packet_id_ = static_cast<std::uint16_t>(next_packet_id_ % kPacketIds + 1u);
+      next_packet_id_ = static_cast<std::uint16_t>(next_packet_id_ % kPacketIdCount + 1u);
     }
     const State state = saved->released ? State::kReleased : State::kSent;
     in_flight_.PushBack({FromSaved(saved), state});
-    next_packet_id_ = static_cast<std::uint16_t>(saved->packet_id % kPacketIds + 1u);
+    next_packet_id_ = static_cast<std::uint16_t>(saved->packet_id % kPacketIdCount + 1u);
     ++in_flight_count_;
   }
   for (SavedDelivery& saved : *deliveries) {
