@@ -19,7 +19,6 @@ using telemetry::Stat;
 
 constexpr std::chrono::milliseconds kSysRetry{1'000};
 constexpr int kAcceptsPerTurn = 64;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 // The figure for `protocol`; `first` is that of mqtt.
 Stat OfProtocol(Stat first, Protocol protocol) {
@@ -126,7 +125,9 @@ void Loop::SetLimits(const Limits& limits) {
 void Loop::NoteReload(bool succeeded) {
   events_->Post([this, succeeded] {
     stats_->Set(Stat::kConfigReloadSuccessful, succeeded ? 1 : 0);
-    if (succeeded) stats_->Set(Stat::kConfigReloadTime, SystemClock().NowMs() * kNsPerMs);
+    if (!succeeded) return;
+    const std::chrono::milliseconds now(SystemClock().NowMs());
+    stats_->Set(Stat::kConfigReloadTime, std::chrono::nanoseconds(now).count());
   });
 }
 
