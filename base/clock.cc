@@ -6,8 +6,6 @@
 namespace atalaya {
 namespace {
 
-constexpr std::int64_t kNsPerMs = 1'000'000;
-
 class RealClock final : public Clock {
  public:
   std::int64_t NowMs() const override {

@@ -6,6 +6,8 @@
 
 namespace atalaya {
 
+inline constexpr std::int64_t kNsPerMs = 1'000'000;
+
 // Where time comes from. Stored times are UTC milliseconds; deadlines and latencies use the steady
 // clock. Threads: any.
 class Clock {

@@ -8,7 +8,6 @@ namespace atalaya::cloud_server {
 namespace {
 
 constexpr std::uint8_t kQosBits = 3;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 std::list<SavedDelivery>::iterator FindPacket(SavedSession& session, std::uint16_t packet_id) {
   return std::find_if(session.deliveries.begin(), session.deliveries.end(),
