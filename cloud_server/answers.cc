@@ -34,38 +34,44 @@ std::string* Connection::Tail(PacketType type, bool waits) {
 }
 
 // An answer waits where something was written to the journal since its packet came, and behind
-// another one that waits. Everything waits behind the CONNACK.
+// another one that waits; a publish behind another that waits, so that they leave in order
+// (MQTT-4.6.0-1). Everything waits behind the CONNACK.
 std::string* Connection::Lane(PacketType type, bool waits) {
   const DurableLog& log = loop_->log();
   const bool is_answer = IsAnswer(type);
   const bool rests_on_record = waits || (is_answer && log.written() != records_before_);
   if (rests_on_record && log.ticket() > log.released()) {
     if (type == PacketType::kConnack) connack_ticket_ = log.ticket();
-    return Hold(&held_, log.ticket());
+    if (waits) holds_publish_ = true;
+    return Hold(log.ticket());
   }
-  if (is_answer && !held_.empty()) return Hold(&held_, 0);
-  if (connack_ticket_ != 0) return Hold(&behind_connack_, connack_ticket_);
-  last_lane_ = nullptr;
+  const bool is_behind = is_answer ? held_ != nullptr : holds_publish_;
+  if (connack_ticket_ != 0 || is_behind) return Hold(0);
+  tail_is_held_ = false;
   return output_.tail();
 }
 
-std::string* Connection::Hold(HeldPackets* lane, Ticket ticket) {
-  last_lane_ = lane;
+std::string* Connection::Hold(Ticket ticket) {
+  tail_is_held_ = true;
   loop_->HoldFor(this);
-  return lane->Tail(ticket);
+  if (!held_) held_ = std::make_unique<HeldPackets>();
+  return held_->Tail(ticket);
 }
 
 void Connection::Append(MessagePtr payload) {
-  if (last_lane_ != nullptr) return last_lane_->AppendPayload(std::move(payload));
+  if (tail_is_held_) return held_->AppendPayload(std::move(payload));
   output_.AppendPayload(std::move(payload));
 }
 
 bool Connection::ReleaseHeld(Ticket released) {
-  held_.Release(released, &output_);
-  behind_connack_.Release(released, &output_);
+  if (!held_) return false;
+  held_->Release(released, &output_);
   if (connack_ticket_ <= released) connack_ticket_ = 0;
   if (!output_.empty()) loop_->MarkDirty(this);
-  return !held_.empty() || !behind_connack_.empty();
+  if (!held_->empty()) return true;
+  held_.reset();
+  holds_publish_ = false;
+  return false;
 }
 
 // Whether `packet` would have to be kept, and the disk is full.

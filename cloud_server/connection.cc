@@ -154,7 +154,7 @@ void Connection::CountSent(mqtt::PacketType type) {
 }
 
 bool Connection::HasRoom() const {
-  const std::size_t bytes = output_.bytes() + held_.bytes() + behind_connack_.bytes();
+  const std::size_t bytes = output_.bytes() + (held_ ? held_->bytes() : 0);
   return !closing_ && bytes < loop_->limits().connection_output_bytes;
 }
 

@@ -94,7 +94,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   telemetry::Stat close_reason() const { return close_reason_; }
   mqtt::Version version() const { return version_; }
   std::uint32_t keep_alive_s() const;  // As agreed; 0: none.
-  bool output_empty() const { return output_.empty() && held_.empty(); }
+  bool output_empty() const { return output_.empty() && !held_; }
   std::size_t output_bytes() const { return output_.bytes(); }
   std::uint16_t listener() const { return listener_; }
   // The name in the client's verified certificate; "" where it showed none.
@@ -148,7 +148,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::string* Tail(mqtt::PacketType type, bool waits = false);
   std::string* Lane(mqtt::PacketType type, bool waits);
   void Append(MessagePtr payload);  // Behind the packet whose header was encoded last.
-  std::string* Hold(HeldPackets* lane, Ticket ticket);
+  std::string* Hold(Ticket ticket);
   bool LacksRoomOnDisk(const mqtt::Publish& packet);
   void PauseForDisk();
   // Encodes one packet of `type` with encode(std::string*). False where it is larger than the
@@ -188,10 +188,8 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::unique_ptr<ClientTerms> terms_;  // Exactly for 5.0.
   // Answers whose records are not durable yet, and QoS 2 publishes whose packet ids are not; and
   // what else came behind a CONNACK that waits itself.
-  HeldPackets held_;
-  HeldPackets behind_connack_;
+  std::unique_ptr<HeldPackets> held_;
   Ticket connack_ticket_ = 0;         // 0: the CONNACK does not wait.
-  HeldPackets* last_lane_ = nullptr;  // Of the packet encoded last; nullptr: the output.
   std::uint64_t records_before_ = 0;  // Of the loop, before the packet that is being handled.
   std::int64_t last_packet_ns_ = 0;
   std::int64_t keep_alive_ns_ = 0;   // 1.5 times what CONNECT said; 0: none.
@@ -200,6 +198,8 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   telemetry::Stat close_reason_{};
   std::uint16_t listener_;
   std::int32_t hand_off_to_ = -1;  // The loop that its client id belongs to.
+  bool holds_publish_ = false;     // Among the packets in `held_`.
+  bool tail_is_held_ = false;      // The packet encoded last stands in `held_`.
   bool accepted_ = false;          // The CONNACK that accepts has been written.
   bool waits_for_login_ = false;   // Its CONNECT stands in `in_` until the password is looked up.
   bool closing_ = false;

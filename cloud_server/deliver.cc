@@ -69,7 +69,6 @@ bool Connection::WritePublish(mqtt::Publish packet, std::int64_t expires_ns,
   std::string scratch;
   if (version_ == mqtt::Version::k5) {
     alias = terms_->outgoing.Find(topic);
-    if (waits) alias = {};  // Others overtake it: it can neither say what one means, nor use it.
     if (alias.is_known) packet.topic = {};
     packet.properties =
         SubscriberProperties(packet.properties, RemainingSeconds(expires_ns, loop_->now_ns()),

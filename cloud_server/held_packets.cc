@@ -33,7 +33,6 @@ void HeldPackets::Release(Ticket released, Output* output) {
     output->Append(entry.bytes);
     if (entry.payload) output->AppendPayload(entry.payload);
   }
-  entries_.Release();
 }
 
 }  // namespace atalaya::cloud_server
