@@ -113,6 +113,11 @@ class CrashTest:
     def settle(self):
         """A life in which nothing new is sent, until all that was acknowledged has arrived."""
         self.start()
+        self.arrive()
+        self.kill()
+
+    def arrive(self):
+        """Lets everything arrive, and judges it."""
         world = self.world
         for client in [*world.publishers, world.retainer, world.changer]:
             client.sending = False
@@ -126,7 +131,6 @@ class CrashTest:
         self.judge_subscriptions()
         for client in [*world.publishers, world.retainer, world.changer]:
             client.sending = True
-        self.kill()
 
     def judge(self):
         for subscriber in self.world.subscribers:

@@ -6,6 +6,7 @@ import socket
 import struct
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK = range(1, 12)
+DISCONNECT = 14
 
 
 class Wrong(Exception):
@@ -52,6 +53,11 @@ class Client:
         if self.sock is not None:
             self.sock.close()
         self.sock, self.connected = None, False
+
+    def disconnect(self):
+        """Leaves with a DISCONNECT."""
+        self.send(packet(DISCONNECT << 4, b""))
+        self.drop()
 
     def send(self, data: bytes):
         self._out += data
