@@ -82,8 +82,9 @@ class Netclass final : public Collector {
         context_(options.context) {}
 
   Status Collect(TextWriter& out) override {
-    TextWriter& kept = kept_[out.format() == telemetry::TextFormat::kOpenMetrics ? 1 : 0];
-    std::uint64_t& kept_generation = kept_generation_[&kept - kept_.data()];
+    const std::size_t format = out.format() == telemetry::TextFormat::kOpenMetrics ? 1 : 0;
+    TextWriter& kept = kept_[format];
+    std::uint64_t& kept_generation = kept_generation_[format];
     const std::uint64_t generation = context_ ? context_->facts_generation() : 0;
     if (generation == 0 || generation != kept_generation) {
       const std::optional<std::vector<std::string>> devices = ListFolder(folder_);
