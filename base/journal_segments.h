@@ -60,10 +60,9 @@ class JournalSegments {
 
   // Any thread. Gives up the segments that end before `position`, in time.
   void RemoveBefore(JournalPosition position);
-  bool full() const {
-    return spare_missing_.load(std::memory_order_relaxed) ||
-           write_refused_.load(std::memory_order_relaxed);
-  }
+  // Sequentially consistent: who notes that it waits for room, and asks after that, is either told
+  // by `on_full_changed` or sees here that there is some.
+  bool full() const { return spare_missing_.load() || write_refused_.load(); }
   std::uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
   // Of it without the spare ones.
   std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
@@ -75,7 +74,7 @@ class JournalSegments {
   void FindSpares();
   Status MakeSpare();
   void CountUsed() { used_bytes_ = bases_.size() * options_.segment_bytes; }  // Under mutex_.
-  void Keep();  // The thread.
+  void Keep();                                                                // The thread.
   void RemoveOld(Lock& lock);
   void SetFull(std::atomic<bool>* part, bool full, const std::string& why);
   bool GivenUp() const { return stopped_ || (give_up_ && full()); }  // Under mutex_.

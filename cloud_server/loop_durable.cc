@@ -240,6 +240,7 @@ void Loop::PauseUntilRoom(Connection* connection) {
   if (std::find(paused_.begin(), paused_.end(), connection) != paused_.end()) return;
   paused_.push_back(connection);
   has_paused_ = true;
+  if (!log_.full()) Wake();  // There has come to be some meanwhile: nobody else would say so.
 }
 
 void Loop::ForgetHeld(Connection* connection) {
