@@ -14,6 +14,22 @@ std::list<SavedDelivery>::iterator FindPacket(SavedSession& session, std::uint16
                       [&](const SavedDelivery& d) { return d.packet_id == packet_id; });
 }
 
+// The first delivery of the message that has no packet id yet, of those that `may` be it; end()
+// where there is none. A session has a message more than once where several shares gave it.
+template <typename Predicate>
+std::list<SavedDelivery>::iterator FindMessage(SavedSession& session, std::uint64_t message_id,
+                                               const Predicate& may) {
+  const auto is_it = [&](const SavedDelivery& d) {
+    return d.message_id == message_id && d.packet_id == 0 && may(d);
+  };
+  const auto [begin, end] = session.places.equal_range(message_id);
+  if (begin == end) return session.deliveries.end();
+  if (std::next(begin) == end) {
+    return is_it(*begin->second) ? begin->second : session.deliveries.end();
+  }
+  return std::find_if(session.deliveries.begin(), session.deliveries.end(), is_it);
+}
+
 void Add(SavedSession* session, SavedDelivery delivery) {
   const std::uint64_t id = delivery.message_id;
   session->deliveries.push_back(std::move(delivery));
@@ -191,13 +207,10 @@ void DurableState::On(const Published& record) {
 
 void DurableState::On(const Sent& record) {
   SavedSession& session = SessionOf(record.session);
-  const auto [begin, end] = session.places.equal_range(record.message);
-  for (auto place = begin; place != end; ++place) {
-    if (place->second->packet_id != 0) continue;
-    place->second->packet_id = record.packet_id;
-    place->second->sent_order = next_sent_++;
-    return;
-  }
+  const auto at = FindMessage(session, record.message, [](const auto& d) { return d.qos == 2; });
+  if (at == session.deliveries.end()) return;
+  at->packet_id = record.packet_id;
+  at->sent_order = next_sent_++;
 }
 
 void DurableState::On(const Released& record) {
@@ -216,8 +229,8 @@ void DurableState::On(const Completed& record) {
 
 void DurableState::On(const Removed& record) {
   SavedSession& session = SessionOf(record.session);
-  const auto place = session.places.find(record.message);
-  if (place != session.places.end()) Erase(&session, place->second);
+  const auto at = FindMessage(session, record.message, [](const auto&) { return true; });
+  if (at != session.deliveries.end()) Erase(&session, at);
 }
 
 void DurableState::On(const IncomingBegan& record) {
