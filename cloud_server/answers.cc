@@ -40,15 +40,16 @@ std::string* Connection::Lane(PacketType type, bool waits) {
   const DurableLog& log = loop_->log();
   const bool is_answer = IsAnswer(type);
   const bool rests_on_record = waits || (is_answer && log.written() != records_before_);
+  Ticket ticket = 0;
   if (rests_on_record && log.ticket() > log.released()) {
-    if (type == PacketType::kConnack) connack_ticket_ = log.ticket();
-    if (waits) holds_publish_ = true;
-    return Hold(log.ticket());
+    ticket = log.ticket();
+    if (type == PacketType::kConnack) connack_ticket_ = ticket;
+  } else if (connack_ticket_ == 0 && !(is_answer ? held_ != nullptr : holds_publish_)) {
+    tail_is_held_ = false;
+    return output_.tail();
   }
-  const bool is_behind = is_answer ? held_ != nullptr : holds_publish_;
-  if (connack_ticket_ != 0 || is_behind) return Hold(0);
-  tail_is_held_ = false;
-  return output_.tail();
+  if (type == PacketType::kPublish) holds_publish_ = true;
+  return Hold(ticket);
 }
 
 std::string* Connection::Hold(Ticket ticket) {
