@@ -158,7 +158,9 @@ class Loop : public IoHandler {
   // Whether `packet` of `from` may only be taken together with a record of it.
   bool MustRecord(const mqtt::Publish& packet, const Session& from);
   // Publishers are to be asked whether they may, as there is a rate for them or memory is short.
-  bool gated() const { return gated_; }
+  bool gated() const {
+    return short_of_memory_ || limits_.client_publish_rate > 0 || limits_.client_publish_bytes > 0;
+  }
   bool ShortOfMemory() const;
   void RetryLater(Connection* connection);  // RetryParked, soon.
   void MarkDirty(Connection* connection);
@@ -417,7 +419,6 @@ class Loop : public IoHandler {
   std::size_t waiting_bytes_ = 0;
   SysTopics sys_topics_;  // Used by the first loop.
   bool congested_ = false;
-  bool gated_ = false;
   bool short_of_memory_ = false;
   std::int64_t said_output_ = 0;  // What of this loop is in the hub's figures.
   std::int64_t said_queues_ = 0;

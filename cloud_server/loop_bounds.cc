@@ -70,7 +70,6 @@ void Loop::SettleMemory() {
   const auto limit = static_cast<std::int64_t>(limits_.memory_bytes);
   const std::int64_t used = MemoryUsed();
   short_of_memory_ = used >= (short_of_memory_ ? limit / 8 * 7 : limit);
-  gated_ = short_of_memory_ || limits_.client_publish_rate > 0 || limits_.client_publish_bytes > 0;
 }
 
 // Who takes nothing while memory is short goes: the largest backlog of this loop, one each tick, as
