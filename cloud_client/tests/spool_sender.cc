@@ -36,11 +36,13 @@ int main(int argc, char** argv) {
       if (!outcome) std::exit(1);
       std::printf("stored %d\n", stored.fetch_add(1));
       std::fflush(stdout);
+      stored.notify_one();
     };
     while (!(*client)->Publish({.topic = "count/1", .payload = payload, .qos = qos}, done)) {
       std::this_thread::yield();
     }
-    if (i % 16 == 15) std::this_thread::sleep_for(std::chrono::microseconds(500));
+    if (i % 16 != 15) continue;
+    for (int now = stored; now <= i; now = stored) stored.wait(now);
   }
   const Status closed = (*client)->Close(std::chrono::minutes(10));
   if (!closed) std::fprintf(stderr, "%s\n", closed.error().message.c_str());

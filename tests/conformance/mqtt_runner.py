@@ -13,6 +13,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import harness  # noqa: E402
+from wire import varint  # noqa: E402
 
 VERSIONS = {3, 4, 5}
 REPLY_S = 5  # For one expected answer.
@@ -23,15 +24,6 @@ SKIPS: dict[tuple[str, str, str], str] = {}
 
 def field(text: bytes) -> bytes:
     return len(text).to_bytes(2, "big") + text
-
-
-def varint(value: int) -> bytes:
-    out = b""
-    while True:
-        value, low = divmod(value, 128)
-        out += bytes([low | (0x80 if value else 0)])
-        if not value:
-            return out
 
 
 def packet(first: int, body: bytes) -> bytes:
