@@ -101,6 +101,9 @@ Status App::OpenJournal(DurableState* state) {
   Result<std::unique_ptr<Durability>> durability = Durability::Open(options, state);
   if (!durability) return Forward(durability.error());
   hub_.durability = std::move(*durability);
+  DurableLog log(hub_.durability.get());
+  log.WriteClock();  // Before anything that a crash could follow.
+  log.Submit();
   return {};
 }
 

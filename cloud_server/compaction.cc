@@ -31,6 +31,7 @@ void Compaction::Begin(DurableLog* log, const RetainedStore* retained, std::size
   left_ = loops + 1;
   all_done_ = std::move(all_done);
   log->Write(CompactionBegan{id_floor_});
+  log->WriteClock();  // The last one may stand in what will be given up.
   log->Submit();
   thread_ = std::thread([this, retained, journal] { WriteRetained(*retained, journal); });
 }

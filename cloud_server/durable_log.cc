@@ -1,6 +1,12 @@
 #include "cloud_server/durable_log.h"
 
+#include "base/clock.h"
+
 namespace atalaya::cloud_server {
+
+void DurableLog::WriteClock() {
+  Write(ClockRecord{static_cast<std::uint64_t>(SystemClock().NowMs())});
+}
 
 void DurableLog::Submit() {
   if (batch_.empty()) return;

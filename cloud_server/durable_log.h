@@ -44,6 +44,10 @@ class DurableLog {
     ++written_;
   }
 
+  // That the server is alive now: from the last such record on, sessions of clients that were
+  // connected when it died expire.
+  void WriteClock();
+
   std::uint64_t written() const { return written_; }  // Records so far.
   // Of what was written last; it may have been handed over already.
   Ticket ticket() const { return batch_.empty() ? ticket_ - 1 : ticket_; }

@@ -15,8 +15,7 @@ namespace {
 
 using telemetry::Stat;
 
-// How often an otherwise idle server says in its journal that it is alive: from the last time on,
-// sessions of clients that were connected when it died expire.
+// How often a server says in its journal that it is alive.
 constexpr std::chrono::seconds kClockEvery{60};
 
 // How long a client that was connected when the server died has to come back before its will is
@@ -284,9 +283,7 @@ void Loop::JournalTick() {
   ShowJournal();
   if (now_ns() - clock_written_ns_ >= std::chrono::nanoseconds(kClockEvery).count()) {
     clock_written_ns_ = now_ns();
-    if (hub_->durability->journal().last() > 0 && !log_.full()) {
-      log_.Write(ClockRecord{static_cast<std::uint64_t>(SystemClock().NowMs())});
-    }
+    if (!log_.full()) log_.WriteClock();
   }
   if (!stop_reading_ && hub_->compaction.IsDue(hub_->durability->journal())) BeginCompaction();
 }
@@ -318,7 +315,11 @@ void Loop::Restore(SavedSession* saved, const DurableState& state) {
   const auto now_ms = static_cast<std::uint64_t>(at.utc_ms);
   constexpr std::uint64_t kMarginMs = std::chrono::milliseconds(kClockEvery).count();
   constexpr std::uint64_t kGraceMs = std::chrono::milliseconds(kWillGrace).count();
-  if (saved->connected) saved->closed_ms = std::min(now_ms, state.last_alive_ms() + kMarginMs);
+  if (saved->connected) {
+    // Where damage has taken every word of when the server lived, that costs nobody a session.
+    saved->closed_ms =
+        state.last_alive_ms() == 0 ? now_ms : std::min(now_ms, state.last_alive_ms() + kMarginMs);
+  }
   if (saved->expiry_s == 0 && !saved->will) return;
 
   auto owned = std::make_unique<Session>(saved->client_id, stats_);

@@ -34,15 +34,45 @@ def numbers(subscriber: harness.Program) -> list[str]:
     return [line for line in subscriber.lines if line != "begin"]
 
 
-def server_restarts_while_publishing(bench: harness.Bench, qos: int):
-    """mosquitto keeps its sessions over a clean stop, so that QoS 2 must come through it without a second one."""
-    location = bench.dir / f"kept{qos}"
-    location.mkdir()
-    options = (*PERSISTENT, f"persistence_location {location}/")
-    server, port = mosquitto.start(bench, *options)
-    address = f"127.0.0.1:{port}"
+class KilledServer:
+    """cloud_server, which keeps its sessions over a SIGKILL."""
+
+    def __init__(self, bench: harness.Bench, name: str):
+        self.name = name
+        self._bench = bench
+        self._server, self.address = bench.start_server(name=name)
+
+    def end(self):
+        self._server.kill()
+
+    def start(self):
+        self._bench.start_server(name=self.name, listen=self.address)
+
+
+class StoppedMosquitto:
+    """mosquitto keeps its sessions over a clean stop only."""
+
+    def __init__(self, bench: harness.Bench, name: str):
+        self.name = name
+        self._bench = bench
+        location = bench.dir / name
+        location.mkdir()
+        self._options = (*PERSISTENT, f"persistence_location {location}/")
+        self._server, self._port = mosquitto.start(bench, *self._options)
+        self.address = f"127.0.0.1:{self._port}"
+
+    def end(self):
+        self._server.stop()
+
+    def start(self):
+        mosquitto.start(self._bench, *self._options, port=self._port)
+
+
+def server_restarts_while_publishing(bench: harness.Bench, qos: int, server: KilledServer | StoppedMosquitto):
+    """At QoS 2 everything must come through once."""
+    address = server.address
     subscriber = subscribe(bench, address, qos)
-    spool = bench.dir / f"spool{qos}"
+    spool = bench.dir / f"spool-{server.name}"
     publisher = bench.start("cloud_client", "pub", "--server", f"mqtt://{address}", "--topic", "count/1", "--qos", str(qos),
                             "--spool", spool, stdin=harness.subprocess.PIPE)
     total = LINES_BEFORE + LINES_AWAY + LINES_AFTER
@@ -55,9 +85,9 @@ def server_restarts_while_publishing(bench: harness.Bench, qos: int):
 
     write(LINES_BEFORE)
     subscriber.wait_line(lambda line: line == "5", "packet 5")
-    server.stop()
+    server.end()
     write(LINES_AWAY)
-    mosquitto.start(bench, *options, port=port)
+    server.start()
     write(LINES_AFTER)
     publisher.process.stdin.close()
     assert publisher.wait(60) == 0, publisher.output()
@@ -69,7 +99,7 @@ def server_restarts_while_publishing(bench: harness.Bench, qos: int):
         assert got == [str(number) for number in range(total)], duplicates_and_gaps(got, total)
     else:
         assert list(dict.fromkeys(got)) == [str(number) for number in range(total)], duplicates_and_gaps(got, total)
-    print(f"QoS {qos}: {total} packets over a restart of mosquitto, {len(got) - total} came twice")
+    print(f"QoS {qos}: {total} packets over a restart of {server.name}, {len(got) - total} came twice")
 
 
 def duplicates_and_gaps(got: list[str], total: int) -> str:
@@ -144,11 +174,12 @@ def main():
         spool_waits_for_a_later_start(bench, address)
         for qos in (1, 2):
             client_is_killed(bench, options.sender, address, qos, options.kills, chance)
+            server_restarts_while_publishing(bench, qos, KilledServer(bench, f"cloud_server-{qos}"))
         if not (harness.PEERS / "mosquitto").exists():
             print("left out: mosquitto is not unpacked; ./check fetches it")
             return
         for qos in (1, 2):
-            server_restarts_while_publishing(bench, qos)
+            server_restarts_while_publishing(bench, qos, StoppedMosquitto(bench, f"mosquitto-{qos}"))
         _, port = mosquitto.start(bench, "allow_anonymous true", "max_queued_messages 0")
         client_is_killed(bench, options.sender, f"127.0.0.1:{port}", 2, options.kills, chance)
 

@@ -153,9 +153,10 @@ class Bench(contextlib.ExitStack):
         self.callback(program.kill)
         return program
 
-    def start_server(self, *flags, name: str = "cloud_server", program="cloud_server") -> tuple[Program, str]:
-        """A cloud_server on a port of the kernel's choice; returns it with its host:port."""
-        server = self.start(program, "--listen", "127.0.0.1:0", "--name", name, "--data-dir", self.dir / name,
+    def start_server(self, *flags, name: str = "cloud_server", program="cloud_server",
+                     listen: str = "127.0.0.1:0") -> tuple[Program, str]:
+        """A cloud_server, where not said otherwise on a port of the kernel's choice; returns it with its host:port."""
+        server = self.start(program, "--listen", listen, "--name", name, "--data-dir", self.dir / name,
                             "--stats-file", self.stats_file(name), *flags)
         return server, server.ready()["mqtt"].split(",")[0]
 

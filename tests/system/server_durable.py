@@ -104,9 +104,18 @@ def ask(life: Life):
     reader.disconnect()
 
 
+def dies_at_once(life: Life):
+    """A session that lasts an hour, of a client that is connected, also of a server that lived for a moment only."""
+    life.client("hour", props=[("session_expiry", 3600)])
+    life.server.kill()
+    life.start()
+    life.client("hour", present=1).disconnect()
+
+
 def main():
     with harness.Bench() as bench:
         life = Life(bench)
+        dies_at_once(life)
         acknowledged = prepare(life)
         life.server.kill()
         # What lasts for a second is over once the server starts again.
