@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -65,8 +64,8 @@ struct ClientTerms {
   explicit ClientTerms(std::uint16_t our_aliases, std::uint16_t their_aliases)
       : incoming(our_aliases), outgoing(their_aliases) {}
 
-  std::uint32_t max_packet_bytes = std::numeric_limits<std::uint32_t>::max();  // To the client.
-  bool problem_info = true;       // Reason strings may go with any packet.
+  std::uint32_t max_packet_bytes = mqtt::kMaxPacketBytes;  // To the client.
+  bool problem_info = true;                                // Reason strings may go with any packet.
   bool expires = false;           // CONNECT asked for a session that outlives the connection.
   std::uint32_t unacked = 0;      // QoS 1 and 2 publishes of this connection that we owe an answer.
   std::uint32_t unacked_max = 0;  // Our receive maximum.

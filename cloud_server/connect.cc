@@ -5,7 +5,10 @@
 #include "cloud_server/connection.h"
 #include "cloud_server/loop.h"
 #include "cloud_server/message_properties.h"
+#include "cloud_server/own_topics.h"
+#include "mqtt/client_level.h"
 #include "mqtt/encode.h"
+#include "mqtt/topic.h"
 
 namespace atalaya::cloud_server {
 
@@ -15,6 +18,11 @@ using mqtt::Reason;
 using telemetry::Stat;
 
 namespace {
+
+constexpr std::string_view kResponseLevel = "response";
+// What a client id may have percent-encoded, so that it fits into every topic that names it.
+constexpr std::size_t kLongestClientLevelBytes =
+    mqtt::kMaxTopicBytes - std::max(kPresenceLevel.size(), kResponseLevel.size()) - 1;
 
 // The return code that says the same in 3.1 and 3.1.1; those have few.
 mqtt::ConnectCode OldCode(Reason reason) {
@@ -74,11 +82,12 @@ void Connection::HandleConnect(const mqtt::Frame& frame) {
       return;
     }
   }
-  if (version_ == mqtt::Version::k5) {
-    ReadTerms(*packet);
-    if (packet->properties.Text(Property::kAuthMethod)) {
-      return Refuse(Reason::kBadAuthenticationMethod, Stat::kRefusedAuthMethod);
-    }
+  if (version_ == mqtt::Version::k5) ReadTerms(*packet);
+  if (mqtt::EncodeClientId(packet->client_id).size() > kLongestClientLevelBytes) {
+    return Refuse(Reason::kClientIdNotValid, Stat::kRefusedClientId);
+  }
+  if (packet->properties.Text(Property::kAuthMethod)) {
+    return Refuse(Reason::kBadAuthenticationMethod, Stat::kRefusedAuthMethod);
   }
   const LoginOutcome login = loop_->LogIn(this, *packet);
   if (login.waits) {
@@ -113,7 +122,8 @@ void Connection::ReadTerms(const mqtt::Connect& packet) {
   terms_ = std::make_unique<ClientTerms>(
       static_cast<std::uint16_t>(limits.topic_alias_maximum),
       static_cast<std::uint16_t>(integer(Property::kTopicAliasMaximum, 0)));
-  terms_->max_packet_bytes = integer(Property::kMaximumPacketSize, terms_->max_packet_bytes);
+  terms_->max_packet_bytes = std::min<std::uint32_t>(
+      integer(Property::kMaximumPacketSize, mqtt::kMaxPacketBytes), mqtt::kMaxPacketBytes);
   terms_->problem_info = integer(Property::kRequestProblemInfo, 1) != 0;
   terms_->unacked_max = static_cast<std::uint32_t>(limits.receive_maximum);
 }
@@ -183,7 +193,8 @@ std::string Connection::ConnackProperties(const mqtt::Connect& packet, const Att
   if (is_invented) writer.Text(Property::kAssignedClientId, request.client_id);
   write(Property::kServerKeepAlive, KeepAliveSeconds(packet), packet.keep_alive_s);
   if (packet.properties.Integer(Property::kRequestResponseInfo).value_or(0) == 1) {
-    writer.Text(Property::kResponseInfo, fmt::format("response/{}", request.client_id));
+    writer.Text(Property::kResponseInfo,
+                fmt::format("{}/{}", kResponseLevel, mqtt::EncodeClientId(request.client_id)));
   }
   return properties;
 }

@@ -12,6 +12,13 @@ namespace atalaya::cloud_server {
 
 using telemetry::Stat;
 
+namespace {
+
+// Room for five strings of the longest kind, and for as much of user properties.
+constexpr std::size_t kMaxConnectBytes = 512u << 10;
+
+}  // namespace
+
 Connection::Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport,
                        std::uint16_t listener)
     : loop_(loop),
@@ -37,10 +44,15 @@ void Connection::OnIo(std::uint32_t epoll_events) {
     return;
   }
   if (loop_->congested()) return SetReading(false);
+  if (!HasRoom()) {  // Who takes no answers is asked no more.
+    stalled_ = true;
+    return SetReading(false);
+  }
   Receive();
 }
 
 void Connection::Receive() {
+  if (UnfinishedBytes() > 0 && loop_->ShortOfMemory()) return WaitForMemory();
   // What is left of an unfinished packet goes before the new bytes, in one buffer; only a packet
   // larger than that grows in place.
   const std::span<char> buffer = loop_->read_buffer();
@@ -53,19 +65,24 @@ void Connection::Receive() {
     if (transport_->HasUnread()) loop_->ScheduleRead(this);
   }
   if (got.bytes == 0) return EndIfOver(got.state);
-  last_packet_ns_ = loop_->now_ns();
   const std::size_t bytes = got.bytes;
+  std::size_t used = 0;
+  const std::size_t unfinished = UnfinishedBytes();
   loop_->stats().Add(Stat::kReceivedBytes, static_cast<std::int64_t>(bytes));
   if (joined) {
     if (kept > 0) std::memcpy(buffer.data(), in_.data(), kept);
     const std::string_view all(buffer.data(), kept + bytes);
-    const std::size_t used = Process(all);
+    used = Process(all);
     in_.assign(all.substr(used));
   } else {
     in_.append(buffer.data(), bytes);
-    in_.erase(0, Process(in_));
+    used = Process(in_);
+    in_.erase(0, used);
   }
+  // A large packet may take its time to arrive; bytes alone are no sign of life (MQTT-3.1.2-22).
+  if (used > 0 || UnfinishedBytes() > 0) last_packet_ns_ = loop_->now_ns();
   if (in_.empty()) in_.shrink_to_fit();  // Most connections are idle most of the time.
+  CountUnfinished(unfinished);
   if (hand_off_to_ >= 0 && !closing_)
     loop_->HandOff(this, static_cast<std::uint16_t>(hand_off_to_));
 }
@@ -94,9 +111,11 @@ void Connection::Adopt(Loop* loop) {
 
 void Connection::ProcessBuffered() {
   paused_ = false;
+  const std::size_t unfinished = UnfinishedBytes();
   const std::string bytes = std::exchange(in_, {});
   const std::size_t used = Process(bytes);
   in_.assign(bytes, used);
+  CountUnfinished(unfinished);
   if (transport_ == nullptr) return;
   if (transport_->HasUnsent()) loop_->MarkDirty(this);  // Owed since before it came here.
   if (transport_->HasUnread()) loop_->ScheduleRead(this);
@@ -112,17 +131,26 @@ void Connection::ResumeConnect() {
   if (!closing_ && !waits_for_login_) SetReading(true);
 }
 
-std::size_t Connection::Process(std::string_view bytes) {
+// Who has not said CONNECT yet gets memory for that alone.
+std::size_t Connection::LimitOfPacket() const {
   const std::size_t limit = loop_->limits().max_packet_bytes;
+  return session == nullptr ? std::min(limit, kMaxConnectBytes) : limit;
+}
+
+std::size_t Connection::Process(std::string_view bytes) {
   std::size_t at = 0;
   while (!closing_) {
-    const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(bytes.substr(at), limit);
+    const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(bytes.substr(at), LimitOfPacket());
     if (!frame) {
       const auto first = static_cast<std::uint8_t>(bytes[at]);
       Reject(frame.error(), static_cast<mqtt::PacketType>(first >> 4));
       break;
     }
-    if (frame->size == 0) break;
+    if (frame->size == 0) {
+      const bool is_foreign = session == nullptr && frame->type != mqtt::PacketType::kConnect;
+      if (is_foreign && at < bytes.size()) RejectUnexpected();  // Whatever would follow.
+      break;
+    }
     if (session != nullptr && (loop_->gated() || throttle_ != nullptr)) {
       const Turn turn = TurnOf(*frame, bytes.substr(at, frame->size));
       if (turn == Turn::kLater) break;
@@ -165,6 +193,7 @@ void Connection::Flush() {
   loop_->stats().Add(Stat::kSentBytes, static_cast<std::int64_t>(sent));
   CountOutput();
   if (closing_) return;
+  if (stalled_) TakeUpReading(sent);
   if (outcome == Output::Outcome::kFailed) return Close(Stat::kClosedPeerGone);
   if (transport_ != nullptr && transport_->HasUnread()) loop_->ScheduleRead(this);
   if (outcome == Output::Outcome::kBlocked) {
@@ -173,6 +202,13 @@ void Connection::Flush() {
   } else if (session != nullptr && session->HasWaiting()) {
     loop_->Pump(session);
   }
+}
+
+void Connection::TakeUpReading(std::size_t sent) {
+  if (sent > 0) last_packet_ns_ = loop_->now_ns();  // It lives, though it was not heard.
+  if (!HasRoom()) return;
+  stalled_ = false;
+  if (!loop_->stopping()) SetReading(true);
 }
 
 void Connection::Finish() {
@@ -214,8 +250,9 @@ void Connection::ScheduleDeadline() {
 
 void Connection::OnDeadline() {
   if (session == nullptr && !waits_for_login_) return Close(Stat::kClosedConnectTimeout);
-  if (!reading_ || loop_->now_ns() - last_packet_ns_ < keep_alive_ns_) {
-    if (!reading_) last_packet_ns_ = loop_->now_ns();  // It is we who do not listen.
+  const bool we_wait = !reading_ && !stalled_;
+  if (we_wait || loop_->now_ns() - last_packet_ns_ < keep_alive_ns_) {
+    if (we_wait) last_packet_ns_ = loop_->now_ns();
     return ScheduleDeadline();
   }
   CloseSaying(Stat::kClosedKeepAlive, mqtt::Reason::kKeepAliveTimeout);

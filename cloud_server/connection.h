@@ -43,8 +43,10 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
   // Takes up packets that were parked, as far as the client may publish again.
   void RetryParked();
-  void ForgetParked();
-  bool HasParked() const { return throttle_ != nullptr && !throttle_->parked.empty(); }
+  bool MustRetry() const {
+    return throttle_ != nullptr && (throttle_->wants_memory || !throttle_->parked.empty());
+  }
+  void ForgetParked();                              // And an unfinished packet.
   Throttle* throttle() { return throttle_.get(); }  // nullptr: it was never slowed.
 
   // Reads on where the transport holds bytes that no event will tell of.
@@ -111,7 +113,15 @@ class Connection : public IoHandler, public TimerWheel::Entry {
 
  private:
   void Receive();
+  std::size_t LimitOfPacket() const;
+  // Of an unfinished packet, where it is large enough to be counted as memory.
+  std::size_t UnfinishedBytes() const;
+  void CountUnfinished(std::size_t before);
+  void WaitForMemory();
+  void RetryReading();
+  bool HasParked() const { return throttle_ != nullptr && !throttle_->parked.empty(); }
   void EndIfOver(IoState state);
+  void TakeUpReading(std::size_t sent);
   std::size_t Process(std::string_view bytes);  // Returns how many were consumed.
   enum class Turn : std::uint8_t { kNow, kDone, kLater };
   Turn TurnOf(const mqtt::Frame& frame, std::string_view wire);
@@ -205,6 +215,7 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   bool closing_ = false;
   bool reading_ = true;
   bool paused_ = false;   // A publish waits in `in_` until there is room on the disk.
+  bool stalled_ = false;  // Nothing is read until the client takes what it is owed.
   bool blocked_ = false;  // The kernel takes no more: waits to be writable.
 };
 

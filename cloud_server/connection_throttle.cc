@@ -63,8 +63,47 @@ void Connection::RefuseForMemory(const mqtt::Frame& frame) {
   SendAck(type, packet->packet_id, mqtt::Reason::kQuotaExceeded);
 }
 
+std::size_t Connection::UnfinishedBytes() const { return in_.size() > kReadBytes ? in_.size() : 0; }
+
+void Connection::CountUnfinished(std::size_t before) {
+  const std::size_t now = UnfinishedBytes();
+  if (now == before) return;
+  loop_->stats().Add(Stat::kParkedBytes,
+                     static_cast<std::int64_t>(now) - static_cast<std::int64_t>(before));
+}
+
+// Stops reading in the middle of a packet.
+void Connection::WaitForMemory() {
+  if (throttle_ == nullptr) {
+    throttle_ = std::make_unique<Throttle>(loop_->limits(), loop_->now_ns());
+  }
+  loop_->stats().Add(Stat::kPausesMemory);
+  throttle_->wants_memory = true;
+  if (throttle_->parked_since_ns == 0) throttle_->parked_since_ns = loop_->now_ns();
+  SetReading(false);
+  loop_->RetryLater(this);
+}
+
+// Reads on where there is memory again; ends the connection where that has taken too long, so that
+// unfinished packets do not hold all memory for ever.
+void Connection::RetryReading() {
+  if (loop_->ShortOfMemory()) {
+    const std::int64_t waited_ns = loop_->now_ns() - throttle_->parked_since_ns;
+    if (waited_ns < std::chrono::nanoseconds(loop_->limits().memory_wait).count()) return;
+    CloseSaying(Stat::kClosedMemoryLimit, mqtt::Reason::kQuotaExceeded, "memory is short");
+    ForgetParked();
+    return loop_->SettleMemory();  // Perhaps enough for the next that waits.
+  }
+  throttle_->wants_memory = false;
+  if (HasParked()) return;
+  throttle_->parked_since_ns = 0;
+  SetReading(true);
+}
+
 void Connection::RetryParked() {
-  if (closing_ || paused_ || !HasParked()) return;
+  if (closing_ || paused_) return;
+  if (throttle_->wants_memory) RetryReading();
+  if (closing_ || !HasParked()) return;
   const std::string packets = std::exchange(throttle_->parked, {});
   throttle_->releasing = true;
   const std::size_t used = Process(packets);
@@ -81,6 +120,9 @@ void Connection::RetryParked() {
 }
 
 void Connection::ForgetParked() {
+  const std::size_t unfinished = UnfinishedBytes();
+  in_ = std::string();
+  CountUnfinished(unfinished);
   if (!HasParked()) return;
   loop_->stats().Add(Stat::kParkedBytes, -static_cast<std::int64_t>(throttle_->parked.size()));
   throttle_->parked = std::string();

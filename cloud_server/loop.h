@@ -151,6 +151,7 @@ class Loop : public IoHandler {
   std::uint16_t OwnerOf(std::string_view client_id) const;
   std::string InventClientId() const;  // One that this loop owns.
   bool congested() const { return congested_; }
+  bool stopping() const { return stop_reading_; }
   DurableLog& log() { return log_; }
   void HoldFor(Connection* connection);  // Until all its packets are released.
   // Stops reading; ProcessBuffered follows once there is room on the disk.
@@ -162,6 +163,7 @@ class Loop : public IoHandler {
     return short_of_memory_ || limits_.client_publish_rate > 0 || limits_.client_publish_bytes > 0;
   }
   bool ShortOfMemory() const;
+  void SettleMemory();  // Says to all loops what this one holds, and looks how much that is.
   void RetryLater(Connection* connection);  // RetryParked, soon.
   void MarkDirty(Connection* connection);
   void ScheduleRead(Connection* connection);  // ReadAgain in the next turn.
@@ -250,7 +252,6 @@ class Loop : public IoHandler {
   void ReadScheduled();
   bool Admit(int fd);  // By its address; counts a refusal.
   std::int64_t MemoryUsed() const;
-  void SettleMemory();
   void ShedSlowConsumer();
   void RetryParked();
   void ForgetParked(Connection* connection);

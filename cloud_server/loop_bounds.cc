@@ -102,15 +102,14 @@ void Loop::RetryParked() {
   for (Connection* connection : parked) connection->throttle()->listed = false;
   for (Connection* connection : parked) {
     if (!stop_reading_) connection->RetryParked();
-    if (connection->HasParked() && !connection->closing()) RetryLater(connection);
+    if (connection->MustRetry() && !connection->closing()) RetryLater(connection);
   }
 }
 
 void Loop::ForgetParked(Connection* connection) {
-  Throttle* const throttle = connection->throttle();
-  if (throttle == nullptr) return;
   connection->ForgetParked();
-  if (throttle->listed) std::erase(parked_, connection);
+  const Throttle* const throttle = connection->throttle();
+  if (throttle != nullptr && throttle->listed) std::erase(parked_, connection);
 }
 
 void Loop::CountLag() {

@@ -219,6 +219,10 @@ Decoded<Connect> DecodeConnect(const Frame& frame) {
       MaybeProperties(&reader, packet.version, PropertyPlace::kConnect);
   if (!properties) return Fail(properties.error());
   packet.properties = *properties;
+  if (packet.properties.Text(Property::kAuthData) &&
+      !packet.properties.Text(Property::kAuthMethod)) {
+    return Fail(Fault::kMisplacedProperty);  // Section 3.1.2.11.10 of 5.0.
+  }
   if (Decoded<void> taken = TakeConnectPayload(&reader, *bits, &packet); !taken) {
     return Fail(taken.error());
   }

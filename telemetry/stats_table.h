@@ -95,7 +95,7 @@ enum class StatType : std::uint8_t { kCounter, kGauge, kHistogram };
   FAMILY(kPublishPauses, kCounter, "cloud_server_publish_pauses_total",                          \
          "How often a client had to wait before it could publish on, by reason.")                \
   FAMILY(kParkedBytes, kGauge, "cloud_server_parked_bytes",                                      \
-         "Packets of clients that have to wait before they can publish on.")                     \
+         "Packets of clients that have to wait, and those over 64 KiB that are not whole yet.")  \
   FAMILY(kMemory, kGauge, "cloud_server_memory_bytes",                                           \
          "What counts against the limit of memory, by part.")                                    \
   FAMILY(kMemoryLimit, kGauge, "cloud_server_memory_limit_bytes", "The limit of memory.")        \

@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "cloud_server/address_table.h"
+#include "cloud_server/loop.h"
 #include "cloud_server/memory_account.h"
 #include "cloud_server/tests/server_bench.h"
 #include "cloud_server/throttle.h"
@@ -145,6 +148,83 @@ TEST_F(Bounds, SlowsAPublisherWithoutLosingAnything) {
   EXPECT_GE(Total(Stat::kPausesRate), 1);
   EXPECT_TRUE(Reaches(Stat::kClosedDisconnect, 1));
   EXPECT_TRUE(Reaches(Stat::kParkedBytes, 0));
+}
+
+TEST_F(Bounds, CountsUnfinishedPacketsAndEndsWhoHoldsMemoryWithThem) {
+  constexpr std::int64_t kLimit = 1 << 20;
+  Start({.memory_bytes = kLimit, .memory_wait = std::chrono::milliseconds(100)});
+  TestClient holder(address());
+  mqtt::Connect connect;
+  connect.version = mqtt::Version::k5;
+  connect.client_id = "holder";
+  ASSERT_EQ(holder.Connect(connect), 0);
+  const std::string packet =
+      PublishPacket("t", std::string(4 * kLimit, 'x'), Qos::k0, 0, mqtt::Version::k5);
+  ASSERT_EQ(send(holder.fd(), packet.data(), kLimit / 2, MSG_NOSIGNAL), kLimit / 2);
+  EXPECT_TRUE(Eventually([&] { return Total(Stat::kParkedBytes) == kLimit / 2; }));
+  ASSERT_EQ(send(holder.fd(), packet.data(), kLimit, MSG_NOSIGNAL), kLimit);
+  const std::optional<mqtt::Frame> frame = holder.Receive();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(mqtt::DecodeDisconnect(*frame, mqtt::Version::k5)->reason,
+            mqtt::Reason::kQuotaExceeded);
+  EXPECT_TRUE(Reaches(Stat::kClosedMemoryLimit, 1));
+  EXPECT_TRUE(Reaches(Stat::kParkedBytes, 0));
+  TestClient other(address());
+  ASSERT_EQ(other.Connect("other"), 0);
+  ASSERT_EQ(other.Subscribe("t"), 0);
+  other.Publish("t", "x");
+  EXPECT_EQ(other.NextMessage(), "t=x");
+}
+
+// 5.0 adds a byte at least to what came with 3.1.1.
+TEST_F(Bounds, DropsAPublishThatTheSubscribersVersionMakesTooLarge) {
+  Start();
+  TestClient subscriber(address());
+  mqtt::Connect connect;
+  connect.version = mqtt::Version::k5;
+  connect.client_id = "subscriber";
+  ASSERT_EQ(subscriber.Connect(connect), 0);
+  subscriber.Send(std::string("\x82\x07\0\1\0\0\1t\0", 9));
+  ASSERT_TRUE(subscriber.Receive());
+  TestClient publisher(address());
+  ASSERT_EQ(publisher.Connect("publisher"), 0);
+  const std::size_t body = mqtt::kMaxPacketBytes - 5;
+  publisher.Send(PublishPacket("t", std::string(body - 3, 'x')));
+  EXPECT_TRUE(Reaches(Stat::kDroppedTooLarge, 1));
+  publisher.Ping();
+}
+
+TEST_F(Bounds, AsksNoMoreOfWhoTakesNoAnswers) {
+  constexpr std::int64_t kOutput = 64 << 10;
+  constexpr int kPings = 2'000'000;
+  Start({.connection_output_bytes = kOutput});
+  TestClient client(address());
+  ASSERT_EQ(client.Connect("client"), 0);
+  const int few = 4096;
+  setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+  std::string pings;
+  for (int i = 0; i < kPings; ++i) pings.append("\xC0\x00", 2);
+  std::thread asker([&] { client.Send(pings); });
+  EXPECT_TRUE(Eventually([&] { return Total(Stat::kOutputBytes) >= kOutput; }));
+  std::int64_t most = 0;
+  for (int i = 0; i < kPings && client.Receive(); ++i) {
+    if (i % 1000 == 0) most = std::max(most, Total(Stat::kOutputBytes));
+  }
+  asker.join();
+  EXPECT_LE(most, kOutput + static_cast<std::int64_t>(kReadBytes) + 2);
+  EXPECT_EQ(Total(Stat::kSentPingresp), kPings);
+}
+
+TEST_F(Bounds, GivesNoMemoryToWhoHasNotConnected) {
+  Start({.connect_timeout = std::chrono::hours(1)});
+  TestClient large(address());
+  large.Send(std::string("\x10\x81\x80\x20", 4));  // A CONNECT of 512 KiB and more.
+  EXPECT_TRUE(large.WaitClosed());
+  EXPECT_TRUE(Reaches(Stat::kClosedTooLarge, 1));
+  TestClient foreign(address());
+  foreign.Send("G");  // Of "GET /".
+  EXPECT_TRUE(foreign.WaitClosed());
+  EXPECT_TRUE(Reaches(Stat::kClosedProtocolError, 1));
 }
 
 TEST_F(Bounds, TakesAcknowledgementsOfOneThatMayNotPublish) {

@@ -98,6 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"10 11 0004 4D515454 04 02 000A 0005 746F700000", k4, "bad_utf8"},
         Case{"10 0E 0004 4D515454 05 02 000A 00 0001 70", k4, "ok"},
         Case{"10 13 0004 4D515454 05 02 000A 05 2700000000 0001 70", k4, "bad_property_value"},
+        Case{"10 12 0004 4D515454 05 02 000A 04 16000178 0001 70", k5, "misplaced_property"},
+        Case{"10 16 0004 4D515454 05 02 000A 08 15000178 16000178 0001 70", k5, "ok"},
         Case{"20 02 02 00", k4, "bad_flags"}, Case{"20 02 00 06", k4, "bad_reason_code"},
         Case{"36 06 0001 70 0001 70", k4, "bad_qos"}, Case{"38 04 0001 70 70", k4, "bad_qos"},
         Case{"32 05 0001 70 0000", k4, "bad_packet_id"}, Case{"30 02 0000", k4, "bad_topic_name"},

@@ -231,6 +231,21 @@ def silent_client_is_closed_after_one_and_a_half_keep_alives(a):
         client.ends_with(0x8D)
 
 
+def bytes_of_an_unfinished_packet_are_no_sign_of_life(a):
+    client = Client(a).connect("dribbles", keep_alive=1)
+    client.send(b"\x30\xff\x7f\0\1t\0")
+    client.socket.settimeout(0.2)
+    for _ in range(50):
+        client.send(b"x")
+        try:
+            got = client.receive()
+            assert got.type == DISCONNECT and got.reason == 0x8D, got
+            return
+        except TimeoutError:
+            pass
+    raise AssertionError("not closed")
+
+
 def empty_client_id_gets_one(a):
     first, second = Client(a).connect(""), Client(a).connect("", clean=False)
     names = [client.connack.get("assigned_client_id") for client in (first, second)]
@@ -250,6 +265,20 @@ def any_client_id_of_the_alphabet_and_longer_is_taken(a):
     for version in (3, 4, 5):
         Client(a, version).connect(letters[:23])
         Client(a, version).connect(letters)
+
+
+def longest_client_id_is_named_everywhere(a):
+    watcher = Client(a).connect("id-watcher")
+    watcher.subscribe("presence/+")
+    longest = "i" * 65526  # presence/ and it are the longest topic.
+    asked = Client(a).connect(longest, props=[("request_response_info", 1)])
+    assert asked.connack.get("response_info") == b"response/" + longest.encode()
+    while len(watcher.message().topic) < 65535:
+        pass
+    for version, code in ((3, 2), (4, 2), (5, 0x85)):
+        for too_long in (longest + "i", "/" * 21843):
+            client = Client(a, version).connect(too_long, code, props=[("request_response_info", 1)])
+            client.wait_closed()
 
 
 def takeover_ends_the_older_connection(a):
@@ -293,6 +322,7 @@ def connack_says_what_it_grants(a):
 def response_information_comes_on_request_only(a):
     asked = Client(a).connect("asks", props=[("request_response_info", 1)])
     assert asked.connack.get("response_info") == b"response/asks"
+    assert Client(a).connect("a/#+", props=[("request_response_info", 1)]).connack.get("response_info") == b"response/a%2F%23%2B"
     assert Client(a).connect("asks-0", props=[("request_response_info", 0)]).connack.get("response_info") is None
     # What would not fit is not sent: here the whole CONNACK would not.
     small = Client(a)
