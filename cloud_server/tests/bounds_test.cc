@@ -176,24 +176,6 @@ TEST_F(Bounds, CountsUnfinishedPacketsAndEndsWhoHoldsMemoryWithThem) {
   EXPECT_EQ(other.NextMessage(), "t=x");
 }
 
-// 5.0 adds a byte at least to what came with 3.1.1.
-TEST_F(Bounds, DropsAPublishThatTheSubscribersVersionMakesTooLarge) {
-  Start();
-  TestClient subscriber(address());
-  mqtt::Connect connect;
-  connect.version = mqtt::Version::k5;
-  connect.client_id = "subscriber";
-  ASSERT_EQ(subscriber.Connect(connect), 0);
-  subscriber.Send(std::string("\x82\x07\0\1\0\0\1t\0", 9));
-  ASSERT_TRUE(subscriber.Receive());
-  TestClient publisher(address());
-  ASSERT_EQ(publisher.Connect("publisher"), 0);
-  const std::size_t body = mqtt::kMaxPacketBytes - 5;
-  publisher.Send(PublishPacket("t", std::string(body - 3, 'x')));
-  EXPECT_TRUE(Reaches(Stat::kDroppedTooLarge, 1));
-  publisher.Ping();
-}
-
 // Sends `bytes` until all are taken, or none for a while; returns how many were.
 std::size_t SendWhileTaken(int fd, std::string_view bytes) {
   std::size_t taken = 0;
@@ -211,12 +193,22 @@ TEST_F(Bounds, ReadsNothingFromWhoTakesNoAnswers) {
   Start({.connection_output_bytes = kOutput});
   TestClient client(address());
   ASSERT_EQ(client.Connect("client"), 0);
+  const int few = 16 << 10;
+  setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+  setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
   std::string pubrels;  // More than the kernel holds on the way; each is answered by as much.
-  while (pubrels.size() < 64u << 20) pubrels.append("\x62\x02\x00\x01", 4);
+  while (pubrels.size() < 24u << 20) pubrels.append("\x62\x02\x00\x01", 4);
   const std::size_t taken = SendWhileTaken(client.fd(), pubrels);
   EXPECT_LT(taken, pubrels.size());
   EXPECT_LE(Total(Stat::kOutputBytes), kOutput + 2 * static_cast<std::int64_t>(kReadBytes));
-  for (std::size_t answers = taken / 4; answers > 0; --answers) ASSERT_TRUE(client.Receive());
+  std::vector<char> answers(64 << 10);
+  pollfd waited{client.fd(), POLLIN, 0};
+  for (std::size_t left = taken / 4 * 4; left > 0;) {
+    ASSERT_EQ(poll(&waited, 1, 20'000), 1);
+    const ssize_t got = recv(client.fd(), answers.data(), std::min(left, answers.size()), 0);
+    ASSERT_GT(got, 0);
+    left -= static_cast<std::size_t>(got);
+  }
 }
 
 TEST_F(Bounds, GivesNoMemoryToWhoHasNotConnected) {
@@ -320,7 +312,7 @@ TEST_F(Bounds, EndsTheSlowestConsumerRatherThanSlowAllWhenMemoryIsShort) {
   const std::string packet = PublishPacket("t", std::string(10'000, 'x'));
   int sent = 0;
   while (Total(Stat::kClosedSlowConsumer) == 0 && sent++ < 10'000) publisher.Send(packet);
-  EXPECT_EQ(Total(Stat::kClosedSlowConsumer), 1);
+  EXPECT_TRUE(Reaches(Stat::kClosedSlowConsumer, 1));
   publisher.Ping();
   EXPECT_EQ(Total(Stat::kDroppedMemoryLimit), 0);
 }

@@ -35,6 +35,10 @@ MessagePtr Expiring(const std::string& topic, std::int64_t expires_ns) {
   return Message::Copy(packet, expires_ns);
 }
 
+TEST(ClientTerms, NeverTakeMoreThanAPacketCanSay) {
+  EXPECT_EQ(ClientTerms(0, 0).max_packet_bytes, mqtt::kMaxPacketBytes);
+}
+
 TEST(PublishProperties, PassOnAllButWhatIsOursInOrder) {
   const std::string wire = Wire(60, 3);
   std::string scratch;
