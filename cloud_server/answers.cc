@@ -43,19 +43,16 @@ std::string* Connection::Lane(PacketType type, bool waits) {
   Ticket ticket = 0;
   if (rests_on_record && log.ticket() > log.released()) {
     ticket = log.ticket();
-    if (type == PacketType::kConnack) connack_ticket_ = ticket;
-  } else if (connack_ticket_ == 0 && !(is_answer ? held_ != nullptr : holds_publish_)) {
+  } else if (held_ == nullptr ||
+             (held_->connack_ticket == 0 && !is_answer && !held_->has_publish)) {
     tail_is_held_ = false;
     return output_.tail();
   }
-  if (type == PacketType::kPublish) holds_publish_ = true;
-  return Hold(ticket);
-}
-
-std::string* Connection::Hold(Ticket ticket) {
   tail_is_held_ = true;
   loop_->HoldFor(this);
   if (!held_) held_ = std::make_unique<HeldPackets>();
+  if (type == PacketType::kConnack) held_->connack_ticket = ticket;
+  if (type == PacketType::kPublish) held_->has_publish = true;
   return held_->Tail(ticket);
 }
 
@@ -67,11 +64,10 @@ void Connection::Append(MessagePtr payload) {
 bool Connection::ReleaseHeld(Ticket released) {
   if (!held_) return false;
   held_->Release(released, &output_);
-  if (connack_ticket_ <= released) connack_ticket_ = 0;
+  if (held_->connack_ticket <= released) held_->connack_ticket = 0;
   if (!output_.empty()) loop_->MarkDirty(this);
   if (!held_->empty()) return true;
   held_.reset();
-  holds_publish_ = false;
   return false;
 }
 

@@ -21,8 +21,8 @@ constexpr std::size_t kMaxConnectBytes = 512u << 10;
 
 Connection::Connection(Loop* loop, UniqueFd fd, std::unique_ptr<Transport> transport,
                        std::uint16_t listener)
-    : loop_(loop),
-      fd_(std::move(fd)),
+    : fd_(std::move(fd)),
+      loop_(loop),
       transport_(std::move(transport)),
       output_(&loop->buffers()),
       listener_(listener) {

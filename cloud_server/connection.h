@@ -158,7 +158,6 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   std::string* Tail(mqtt::PacketType type, bool waits = false);
   std::string* Lane(mqtt::PacketType type, bool waits);
   void Append(MessagePtr payload);  // Behind the packet whose header was encoded last.
-  std::string* Hold(Ticket ticket);
   bool LacksRoomOnDisk(const mqtt::Publish& packet);
   void PauseForDisk();
   // Encodes one packet of `type` with encode(std::string*). False where it is larger than the
@@ -189,8 +188,8 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   void WatchIo();
   void CountOutput();
 
-  Loop* loop_;
   UniqueFd fd_;
+  Loop* loop_;
   std::unique_ptr<Transport> transport_;  // nullptr: plain TCP.
   std::string in_;                        // The front part of a packet that is not whole yet.
   Output output_;
@@ -199,19 +198,17 @@ class Connection : public IoHandler, public TimerWheel::Entry {
   // Answers whose records are not durable yet, and QoS 2 publishes whose packet ids are not; and
   // what else came behind a CONNACK that waits itself.
   std::unique_ptr<HeldPackets> held_;
-  Ticket connack_ticket_ = 0;         // 0: the CONNACK does not wait.
   std::uint64_t records_before_ = 0;  // Of the loop, before the packet that is being handled.
   std::int64_t last_packet_ns_ = 0;
   std::int64_t keep_alive_ns_ = 0;   // 1.5 times what CONNECT said; 0: none.
   std::int64_t counted_output_ = 0;  // What this connection adds to the output gauge.
-  mqtt::Version version_ = mqtt::Version::k311;
-  telemetry::Stat close_reason_{};
+  std::int32_t hand_off_to_ = -1;    // The loop that its client id belongs to.
   std::uint16_t listener_;
-  std::int32_t hand_off_to_ = -1;  // The loop that its client id belongs to.
-  bool holds_publish_ = false;     // Among the packets in `held_`.
-  bool tail_is_held_ = false;      // The packet encoded last stands in `held_`.
-  bool accepted_ = false;          // The CONNACK that accepts has been written.
-  bool waits_for_login_ = false;   // Its CONNECT stands in `in_` until the password is looked up.
+  telemetry::Stat close_reason_{};
+  mqtt::Version version_ = mqtt::Version::k311;
+  bool tail_is_held_ = false;     // The packet encoded last stands in `held_`.
+  bool accepted_ = false;         // The CONNACK that accepts has been written.
+  bool waits_for_login_ = false;  // Its CONNECT stands in `in_` until the password is looked up.
   bool closing_ = false;
   bool reading_ = true;
   bool paused_ = false;   // A publish waits in `in_` until there is room on the disk.

@@ -20,6 +20,9 @@ class HeldPackets {
   // Behind what was appended last, without copying it.
   void AppendPayload(MessagePtr message);
 
+  Ticket connack_ticket = 0;  // What the CONNACK among them waits for; 0: it is not among them.
+  bool has_publish = false;   // There is, or was, one among them.
+
   bool empty() const { return entries_.empty(); }
   std::size_t bytes() const;  // About.
 

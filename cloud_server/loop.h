@@ -220,9 +220,13 @@ class Loop : public IoHandler {
  private:
   class Acceptor;
   struct Arrival;
-  struct IdHasher {
+  // Hashes and compares sessions by their client ids.
+  struct ById {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return HashBytes(key); }
+    static std::string_view IdOf(std::string_view id) { return id; }
+    static std::string_view IdOf(const std::unique_ptr<Session>& s) { return s->client_id(); }
+    std::size_t operator()(const auto& key) const { return HashBytes(IdOf(key)); }
+    bool operator()(const auto& a, const auto& b) const { return IdOf(a) == IdOf(b); }
   };
 
   // A client whose password is being looked up.
@@ -316,7 +320,7 @@ class Loop : public IoHandler {
     if (scan->buckets != sessions_.bucket_count()) *scan = {0, sessions_.bucket_count()};
     for (std::size_t seen = 0; scan->bucket < scan->buckets && seen < kScannedAtOnce;) {
       for (auto at = sessions_.begin(scan->bucket); at != sessions_.end(scan->bucket); ++at) {
-        visit(at->second.get());
+        visit(at->get());
         ++seen;
       }
       ++scan->bucket;
@@ -404,7 +408,7 @@ class Loop : public IoHandler {
   std::vector<std::uint64_t> to_image_;       // Sessions that it has still to write.
   std::unordered_set<std::uint64_t> bodies_;  // Messages that it has written.
   Ticket compaction_ticket_ = 0;              // Of its end; 0: none.
-  std::unordered_map<std::string, std::unique_ptr<Session>, IdHasher, std::equal_to<>> sessions_;
+  std::unordered_set<std::unique_ptr<Session>, ById, ById> sessions_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> to_read_;

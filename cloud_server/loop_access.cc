@@ -130,7 +130,7 @@ Reason Loop::MayConnect(const LoginOutcome& login, std::string_view client_id,
                         const std::optional<mqtt::Will>& will) const {
   if (const auto found = sessions_.find(client_id); found != sessions_.end()) {
     // A session is its user's. One that was begun without a name is anybody's.
-    const std::string_view owner = found->second->user();
+    const std::string_view owner = (*found)->user();
     if (!owner.empty() && owner != login.user) return Reason::kNotAuthorized;
   }
   if (!will) return Reason::kSuccess;

@@ -53,7 +53,7 @@ void Loop::ListSome(const std::shared_ptr<Listing>& listing, SessionScan scan) {
   std::vector<ClientReport> reports;
   for (const std::string& id : ids) {
     const auto found = sessions_.find(id);
-    if (found != sessions_.end()) reports.push_back(ReportOf(*found->second));
+    if (found != sessions_.end()) reports.push_back(ReportOf(**found));
   }
   listing->answer(std::move(reports));
 }
@@ -63,8 +63,8 @@ void Loop::InspectClient(const std::string& client_id,
   events_->Post([this, client_id, answer = std::move(answer)] {
     const auto found = sessions_.find(client_id);
     if (found == sessions_.end()) return answer(std::nullopt);
-    ClientReport report = ReportOf(*found->second);
-    for (const auto& [filter, subscriber] : found->second->subscriptions) {
+    ClientReport report = ReportOf(**found);
+    for (const auto& [filter, subscriber] : (*found)->subscriptions) {
       if (report.filters.size() == kMaxListedSubscriptions) break;
       report.filters.emplace_back(filter, subscriber.qos);
     }
@@ -75,7 +75,7 @@ void Loop::InspectClient(const std::string& client_id,
 void Loop::DisconnectClient(const std::string& client_id, std::function<void(bool)> answer) {
   events_->Post([this, client_id, answer = std::move(answer)] {
     const auto found = sessions_.find(client_id);
-    Connection* const connection = found == sessions_.end() ? nullptr : found->second->connection;
+    Connection* const connection = found == sessions_.end() ? nullptr : (*found)->connection;
     if (connection != nullptr) {
       connection->CloseSaying(Stat::kClosedAdministrative, Reason::kAdministrativeAction);
     }

@@ -324,7 +324,7 @@ void Loop::Restore(SavedSession* saved, const DurableState& state) {
 
   auto owned = std::make_unique<Session>(saved->client_id, stats_);
   Session* const session = owned.get();
-  if (!sessions_.emplace(saved->client_id, std::move(owned)).second) return;
+  if (!sessions_.insert(std::move(owned)).second) return;
   hub_->sessions.fetch_add(1, std::memory_order_relaxed);
   stats_->Add(Stat::kSessionsOffline);
   session->record_id = saved->id;

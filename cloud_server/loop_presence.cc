@@ -67,7 +67,7 @@ void Loop::AnswerPresence(const PresenceQuestion& question, const std::string& o
   bool more = false;
   if (!only.empty()) {
     const auto found = sessions_.find(only);
-    if (found != sessions_.end()) statuses.push_back(StatusOf(*found->second));
+    if (found != sessions_.end()) statuses.push_back(StatusOf(**found));
   } else {
     more = ScanSome(&scan, [&](Session* session) { statuses.push_back(StatusOf(*session)); });
   }
@@ -89,7 +89,7 @@ void Loop::ReceivePresence(const PresenceQuestion& question,
                            const std::vector<PresenceStatus>& statuses) {
   const auto found = sessions_.find(question.client_id);
   if (found == sessions_.end()) return;
-  Session* const session = found->second.get();
+  Session* const session = found->get();
   if (session->subscriptions.find(question.filter) == session->subscriptions.end()) return;
   std::vector<std::uint32_t> ids;
   if (question.subscription_id != 0) ids.push_back(question.subscription_id);

@@ -44,7 +44,7 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
   auto found = sessions_.find(request.client_id);
   bool took_over = false;
   if (found != sessions_.end()) {
-    Session* const session = found->second.get();
+    Session* const session = found->get();
     if (Connection* const other = session->connection; other != nullptr) {
       other->CloseSaying(Stat::kClosedTakeover, mqtt::Reason::kSessionTakenOver);
       Detach(other);
@@ -56,7 +56,7 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
     }
   }
   if (request.clean_start && found != sessions_.end()) {
-    EndSession(found->second.get(), Stat::kSessionsEndedClean);
+    EndSession(found->get(), Stat::kSessionsEndedClean);
     found = sessions_.end();
   }
   *present = found != sessions_.end();
@@ -65,14 +65,13 @@ Session* Loop::Attach(Connection* connection, const AttachRequest& request, bool
       hub_->sessions.fetch_sub(1, std::memory_order_relaxed);
       return nullptr;
     }
-    std::string id(request.client_id);
-    auto session = std::make_unique<Session>(id, stats_);
-    found = sessions_.emplace(std::move(id), std::move(session)).first;
+    found =
+        sessions_.insert(std::make_unique<Session>(std::string(request.client_id), stats_)).first;
   } else {
     stats_->Add(Stat::kSessionsOffline, -1);
   }
   stats_->Add(Stat::kSessionsConnected);
-  Session* const session = found->second.get();
+  Session* const session = found->get();
   session_wheel_.Cancel(session);
   session->connection = connection;
   if (session->member != nullptr) session->member->is_connected = true;
@@ -177,8 +176,7 @@ void Loop::EndSession(Session* session, Stat reason) {
   stats_->Add(Stat::kSessionsOffline, -1);
   stats_->Add(reason);
   hub_->sessions.fetch_sub(1, std::memory_order_relaxed);
-  const std::string id = session->client_id();
-  sessions_.erase(id);
+  sessions_.erase(sessions_.find(session->client_id()));
 }
 
 // Why `wanted` cannot be had, or kSuccess.

@@ -74,7 +74,7 @@ void Loop::DeliverToMember(const ShareSubscriber& to, const std::string& share,
 // The member is one of this loop, or was when it was chosen.
 void Loop::DeliverTurn(Publication* publication) {
   const auto found = sessions_.find(publication->to_client);
-  Session* const session = found == sessions_.end() ? nullptr : found->second.get();
+  Session* const session = found == sessions_.end() ? nullptr : found->get();
   if (session != nullptr &&
       (session->is_kept() ? session->record_id : 0) == publication->to_record) {
     const auto subscription = session->subscriptions.find(publication->share);

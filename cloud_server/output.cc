@@ -8,61 +8,54 @@ namespace atalaya::cloud_server {
 namespace {
 
 constexpr std::size_t kVectorsPerSend = 64;
-constexpr std::size_t kNewBufferBytes = 1u << 10;  // Those of busy connections grow, and stay.
 constexpr std::size_t kKeptBuffers = 1024;
 constexpr std::size_t kKeptBufferBytes = 256u << 10;  // A larger one is not worth keeping.
 
 }  // namespace
 
-std::string BufferPool::Take() {
-  std::string buffer;
-  if (free_.empty()) {
-    buffer.reserve(kNewBufferBytes);
-  } else {
-    buffer = std::move(free_.back());
-    free_.pop_back();
-  }
-  return buffer;
+std::unique_ptr<OutputBuffers> BufferPool::Take() {
+  if (free_.empty()) return std::make_unique<OutputBuffers>();
+  std::unique_ptr<OutputBuffers> buffers = std::move(free_.back());
+  free_.pop_back();
+  return buffers;
 }
 
-void BufferPool::Give(std::string buffer) {
-  if (free_.size() >= kKeptBuffers || buffer.capacity() > kKeptBufferBytes) return;
-  buffer.clear();
-  free_.push_back(std::move(buffer));
-}
-
-void Output::GiveTailBack() {
-  if (tail_.capacity() >= kSmallestBuffer) pool_->Give(std::move(tail_));
-  tail_ = std::string();
-  tail_sent_ = 0;
+void BufferPool::Give(std::unique_ptr<OutputBuffers> buffers) {
+  if (free_.size() >= kKeptBuffers || buffers->tail.capacity() > kKeptBufferBytes) return;
+  buffers->tail.clear();
+  buffers->tail_sent = 0;
+  free_.push_back(std::move(buffers));
 }
 
 void Output::AppendPayload(MessagePtr message) {
-  if (tail_.size() > tail_sent_) {
-    Chunk copied;
-    copied.bytes = tail_.substr(tail_sent_);
-    chunk_bytes_ += copied.bytes.size();
-    chunks_.PushBack(std::move(copied));
+  OutputBuffers& to = *Buffers();
+  if (to.tail.size() > to.tail_sent) {
+    OutputBuffers::Chunk copied;
+    copied.bytes = to.tail.substr(to.tail_sent);
+    to.chunk_bytes += copied.bytes.size();
+    to.chunks.PushBack(std::move(copied));
   }
-  tail_.clear();
-  tail_sent_ = 0;
-  Chunk shared;
+  to.tail.clear();
+  to.tail_sent = 0;
+  OutputBuffers::Chunk shared;
   shared.message = std::move(message);
-  chunk_bytes_ += shared.View().size();
-  chunks_.PushBack(std::move(shared));
+  to.chunk_bytes += shared.View().size();
+  to.chunks.PushBack(std::move(shared));
 }
 
 Output::Outcome Output::Flush(int fd, Transport* transport, std::size_t* sent) {
   while (!empty()) {
+    const OutputBuffers& from = *buffers_;
     iovec vectors[kVectorsPerSend];
     std::size_t count = 0;
-    for (; count < chunks_.size() && count < kVectorsPerSend; ++count) {
-      std::string_view view = chunks_[count].View();
-      if (count == 0) view.remove_prefix(chunk_sent_);
+    for (; count < from.chunks.size() && count < kVectorsPerSend; ++count) {
+      std::string_view view = from.chunks[count].View();
+      if (count == 0) view.remove_prefix(from.chunk_sent);
       vectors[count] = {const_cast<char*>(view.data()), view.size()};
     }
-    if (count < kVectorsPerSend && tail_.size() > tail_sent_) {
-      vectors[count++] = {tail_.data() + tail_sent_, tail_.size() - tail_sent_};
+    if (count < kVectorsPerSend && from.tail.size() > from.tail_sent) {
+      const std::string_view view = std::string_view(from.tail).substr(from.tail_sent);
+      vectors[count++] = {const_cast<char*>(view.data()), view.size()};
     }
     const IoResult result = WriteThrough(transport, fd, {vectors, count});
     *sent += result.bytes;
@@ -79,24 +72,25 @@ Output::Outcome Output::Flush(int fd, Transport* transport, std::size_t* sent) {
 }
 
 void Output::Consume(std::size_t bytes) {
-  while (bytes > 0 && !chunks_.empty()) {
-    const std::size_t left = chunks_.front().View().size() - chunk_sent_;
+  OutputBuffers& from = *buffers_;
+  while (bytes > 0 && !from.chunks.empty()) {
+    const std::size_t left = from.chunks.front().View().size() - from.chunk_sent;
     const std::size_t taken = std::min(left, bytes);
     bytes -= taken;
-    chunk_bytes_ -= taken;
-    chunk_sent_ += taken;
+    from.chunk_bytes -= taken;
+    from.chunk_sent += taken;
     if (taken == left) {
-      chunks_.PopFront();
-      chunk_sent_ = 0;
+      from.chunks.PopFront();
+      from.chunk_sent = 0;
     }
   }
-  tail_sent_ += bytes;
-  if (chunks_.empty()) chunks_.Release();
-  if (tail_sent_ == tail_.size()) {
-    GiveTailBack();
-  } else if (tail_sent_ > tail_.size() / 2) {
-    tail_.erase(0, tail_sent_);
-    tail_sent_ = 0;
+  from.tail_sent += bytes;
+  if (from.chunks.empty()) from.chunks.Release();
+  if (from.bytes() == 0) {
+    pool_->Give(std::move(buffers_));
+  } else if (from.tail_sent > from.tail.size() / 2) {
+    from.tail.erase(0, from.tail_sent);
+    from.tail_sent = 0;
   }
 }
 

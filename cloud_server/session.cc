@@ -177,18 +177,20 @@ void Session::Discard(std::uint16_t packet_id) {
 }
 
 bool Session::BeginIncoming(std::uint16_t packet_id) {
-  const bool is_new = incoming_.insert(packet_id).second;
-  if (is_new) stats_->Add(Stat::kInflightIn);
-  return is_new;
+  const auto at = std::lower_bound(incoming_.begin(), incoming_.end(), packet_id);
+  if (at != incoming_.end() && *at == packet_id) return false;
+  incoming_.insert(at, packet_id);
+  stats_->Add(Stat::kInflightIn);
+  return true;
 }
 
 bool Session::EndIncoming(std::uint16_t packet_id) {
-  const bool was_there = incoming_.erase(packet_id) != 0;
-  if (was_there) {
-    stats_->Add(Stat::kInflightIn, -1);
-    NotePacketId<IncomingEnded>(packet_id);
-  }
-  return was_there;
+  const auto at = std::lower_bound(incoming_.begin(), incoming_.end(), packet_id);
+  if (at == incoming_.end() || *at != packet_id) return false;
+  incoming_.erase(at);
+  stats_->Add(Stat::kInflightIn, -1);
+  NotePacketId<IncomingEnded>(packet_id);
+  return true;
 }
 
 }  // namespace atalaya::cloud_server

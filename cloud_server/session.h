@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -59,13 +60,13 @@ class Session : public TimerWheel::Entry {
   bool is_kept() const { return log_ != nullptr; }
 
   Connection* connection = nullptr;  // Not owned; nullptr while the client is away.
-  std::uint32_t expiry_s = 0;        // How long it outlives its connection, or kNeverExpires.
   std::int64_t expires_ns = 0;       // While the client is away: when it ends; 0: never.
+  std::uint32_t expiry_s = 0;        // How long it outlives its connection, or kNeverExpires.
 
   // Published `will_delay_s` after the connection ends otherwise than by a normal DISCONNECT, or
   // when the session ends before (5.0, 3.1.2.5). Its properties have the message expiry in them.
-  MessagePtr will;
   std::uint32_t will_delay_s = 0;
+  MessagePtr will;
   std::int64_t will_due_ns = 0;  // While the client is away; 0: not waiting.
 
   std::unique_ptr<Rights> rights;  // May be nullptr.
@@ -74,10 +75,10 @@ class Session : public TimerWheel::Entry {
   std::int64_t since_ms = 0;
   const char* since_reason = "restart";
 
-  std::uint16_t receive_maximum = kNoReceiveMaximum;  // What the client takes in flight.
-
   std::map<std::string, Subscriber, std::less<>> subscriptions;  // By filter.
   std::shared_ptr<ShareMember> member;  // Set where one of them is, or was, shared.
+
+  std::uint16_t receive_maximum = kNoReceiveMaximum;  // What the client takes in flight.
 
   // Queues a QoS 1 or 2 message behind the others. Where `limits` leave no room, their policy drops
   // the oldest waiting ones or this one, counted; false where it wants the client disconnected too.
@@ -118,7 +119,9 @@ class Session : public TimerWheel::Entry {
   // Begin writes nothing to the journal: the record of the publish says it.
   bool BeginIncoming(std::uint16_t packet_id);
   bool EndIncoming(std::uint16_t packet_id);
-  bool IsIncoming(std::uint16_t packet_id) const { return incoming_.contains(packet_id); }
+  bool IsIncoming(std::uint16_t packet_id) const {
+    return std::binary_search(incoming_.begin(), incoming_.end(), packet_id);
+  }
 
   // After a restart, before anything else. `deliveries`: in the order published.
   void Restore(std::list<SavedDelivery>* deliveries, const std::set<std::uint16_t>& incoming);
@@ -147,6 +150,8 @@ class Session : public TimerWheel::Entry {
     if (log_ != nullptr) log_->Write(Record{record_id, packet_id});
   }
 
+  std::uint16_t next_packet_id_ = 1;
+  std::uint32_t in_flight_count_ = 0;  // Without kDone.
   std::string client_id_;
   telemetry::StatsLoop* stats_;
   DurableLog* log_ = nullptr;
@@ -155,9 +160,7 @@ class Session : public TimerWheel::Entry {
   // In the order sent, packet ids one after the other, so that an id gives its place; those
   // acknowledged out of order stay, as kDone, until all before them are.
   RingQueue<InFlight> in_flight_;
-  std::size_t in_flight_count_ = 0;  // Without kDone.
-  std::uint16_t next_packet_id_ = 1;
-  std::set<std::uint16_t> incoming_;
+  std::vector<std::uint16_t> incoming_;  // In order.
 };
 
 }  // namespace atalaya::cloud_server

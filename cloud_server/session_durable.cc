@@ -55,7 +55,7 @@ void Session::Restore(std::list<SavedDelivery>* deliveries,
     queue_bytes_ += saved.message->bytes();
     queue_.PushBack(FromSaved(&saved));
   }
-  incoming_ = incoming;
+  incoming_.assign(incoming.begin(), incoming.end());
   stats_->Add(Stat::kQueuePackets, static_cast<std::int64_t>(queue_.size()));
   stats_->Add(Stat::kQueueBytes, static_cast<std::int64_t>(queue_bytes_));
   stats_->Add(Stat::kInflightOut, static_cast<std::int64_t>(in_flight_count_));
