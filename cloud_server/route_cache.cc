@@ -1,6 +1,8 @@
 #include "cloud_server/route_cache.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "mqtt/topic.h"
 
@@ -18,11 +20,11 @@ void Join(const Subscriber& from, Target* into) {
 }  // namespace
 
 Route* RouteCache::Lookup(std::string_view topic) {
-  if (last_ != nullptr && last_->topic == topic) return last_;
+  if (last_ != nullptr && last_->first == topic) return &last_->second;
   const auto found = routes_.find(topic);
   if (found == routes_.end()) return nullptr;
-  last_ = found->second.get();
-  return last_;
+  last_ = &*found;
+  return &last_->second;
 }
 
 bool RouteCache::Knows(std::string_view topic) { return Lookup(topic) != nullptr; }
@@ -32,45 +34,43 @@ const Route& RouteCache::Find(std::string_view topic) {
   Route* route = Lookup(topic);
   if (route != nullptr) {
     if (route->version != view_.version) {
-      if (IsSpoiled(*route)) Compute(route);
+      if (IsSpoiled(topic, *route)) Compute(topic, route);
       route->version = view_.version;
     }
     return *route;
   }
   if (routes_.size() >= kMaxCachedRoutes) routes_.clear();
-  auto made = std::make_unique<Route>();
-  made->topic = topic;
-  made->version = view_.version;
-  Compute(made.get());
-  const std::string_view key = made->topic;
-  last_ = routes_.emplace(key, std::move(made)).first->second.get();
-  return *last_;
+  last_ = &*routes_.emplace(std::piecewise_construct, std::forward_as_tuple(topic), std::tuple<>())
+                .first;
+  route = &last_->second;
+  route->version = view_.version;
+  Compute(topic, route);
+  return *route;
 }
 
 const Route& RouteCache::FindOnce(std::string_view topic) {
   if (index_->version() != view_.version) index_->Refresh(&view_);
-  once_.topic = topic;
-  Compute(&once_);
+  Compute(topic, &once_);
   return once_;
 }
 
-bool RouteCache::IsSpoiled(const Route& route) const {
+bool RouteCache::IsSpoiled(std::string_view topic, const Route& route) const {
   const std::uint64_t behind = view_.version - route.version;
   if (behind > view_.changes.size()) return true;
   return std::any_of(view_.changes.end() - static_cast<std::ptrdiff_t>(behind), view_.changes.end(),
-                     [&](const auto& filter) { return mqtt::TopicMatches(*filter, route.topic); });
+                     [&](const auto& filter) { return mqtt::TopicMatches(*filter, topic); });
 }
 
-void RouteCache::Compute(Route* route) const {
+void RouteCache::Compute(std::string_view topic, Route* route) const {
   route->local.clear();
   route->remote.clear();
   route->shares.clear();
-  view_.shares.MatchTopic(route->topic, [&](const ShareList& list) {
+  view_.shares.MatchTopic(topic, [&](const ShareList& list) {
     for (const Share& share : *list) route->shares.push_back({share});
   });
-  ComputeKept(route);
+  ComputeKept(topic, route);
   std::unordered_map<const Session*, std::size_t> seen;
-  view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
+  view_.trie.MatchTopic(topic, [&](const SubscriberList& list) {
     for (const Subscriber& subscriber : *list) {
       if (subscriber.loop != loop_) {
         if (std::find(route->remote.begin(), route->remote.end(), subscriber.loop) ==
@@ -100,10 +100,10 @@ void RouteCache::Compute(Route* route) const {
 }
 
 // The kept sessions of all loops, each once: whoever publishes records them.
-void RouteCache::ComputeKept(Route* route) const {
+void RouteCache::ComputeKept(std::string_view topic, Route* route) const {
   route->kept.clear();
   std::unordered_map<std::uint64_t, std::size_t> seen;
-  view_.trie.MatchTopic(route->topic, [&](const SubscriberList& list) {
+  view_.trie.MatchTopic(topic, [&](const SubscriberList& list) {
     for (const Subscriber& subscriber : *list) {
       if (subscriber.record_id == 0) continue;
       const auto [at, is_new] = seen.emplace(subscriber.record_id, route->kept.size());
