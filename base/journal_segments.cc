@@ -118,6 +118,7 @@ void JournalSegments::Keep() {
   Lock lock(mutex_);
   while (!stopped_) {
     RemoveOld(lock);
+    if (stopped_) break;  // RemoveOld lets go of the lock: nobody would say it again.
     if (!spares_.empty()) {
       SetFull(&spare_missing_, false, "");
       changed_.wait(lock);
