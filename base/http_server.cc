@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/hang_up.h"
 #include "base/log.h"
 #include "base/task_pool.h"
 
@@ -155,6 +156,9 @@ struct HttpServer::Impl {
       // Else CivetWeb would first read the rest of what was refused.
       mg_disable_connection_keep_alive(connection);
     }
+    HangUpWatch client({info.remote_addr, static_cast<std::uint16_t>(info.remote_port)},
+                       static_cast<std::uint16_t>(info.server_port));
+    request.client_left = [&client] { return client.HungUp(); };
     HttpResponse response;
     if (error != 0) {
       response = PlainError(error);

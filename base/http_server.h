@@ -21,6 +21,10 @@ struct HttpRequest {
   std::string peer;                            // "127.0.0.1:40312"
   std::map<std::string, std::string> headers;  // Names in lower case.
 
+  // Whether the client has hung up since, for an answer that takes long; empty where that is
+  // unknown. For the thread that runs the handler.
+  std::function<bool()> client_left;
+
   std::string Header(std::string_view lower_case_name) const;  // "" where absent.
 };
 

@@ -7,9 +7,11 @@
 
 #include <array>
 #include <charconv>
+#include <future>
 #include <memory>
 
 #include "base/clock.h"
+#include "base/hang_up.h"
 
 namespace atalaya {
 namespace {
@@ -219,6 +221,31 @@ TEST(HttpServer, HandlersHaveAFullStack) {
   Wire wire(*server);
   wire.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(wire.Receive(), HasSubstr("\r\n\r\nx"));
+}
+
+TEST(HttpServer, TellsAHandlerWhetherItsClientHasLeft) {
+  std::promise<bool> first_left;
+  std::promise<bool> second_left;
+  const auto server = Serve([&](const HttpRequest& request) {
+    // Beyond the patience, so that the connection is really looked at.
+    const bool leaves = request.path == "/leaves";
+    const std::int64_t now_ns = SystemClock().SteadyNs();
+    const std::int64_t until_ns =
+        now_ns + (leaves ? kDeadlineMs * 1'000'000LL : 2 * kHangUpPatienceNs);
+    bool left = false;
+    while (!left && SystemClock().SteadyNs() < until_ns) left = request.client_left();
+    (leaves ? first_left : second_left).set_value(left);
+    return HttpResponse{};
+  });
+  {
+    Wire wire(*server);
+    wire.Send("GET /leaves HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  EXPECT_TRUE(first_left.get_future().get());
+  Wire wire(*server);
+  wire.Send("GET /stays HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(wire.Receive(), StartsWith("HTTP/1.1 200"));
+  EXPECT_FALSE(second_left.get_future().get());
 }
 
 TEST(HttpServer, APortInUseNamesItsHolder) {
