@@ -101,6 +101,12 @@ class VectorMatch {
     if (many_.empty() || one_.empty()) return result;
     for (std::size_t i = 0; i < one_.size(); ++i) GroupOf(one_[i])->one.push_back(i);
     for (std::size_t i = 0; i < many_.size(); ++i) GroupOf(many_[i])->many.push_back(i);
+    many_at_.resize(grid_.steps, false);
+    for (const StepSeries& series : many_) {
+      for (std::size_t i = 0; i < grid_.steps; ++i) {
+        if (!IsAbsent(series.values[i])) many_at_[i] = true;
+      }
+    }
     for (const Group& group : groups_) {
       if (Status good = CheckOneSide(group); !good) return Forward(good.error());
     }
@@ -118,11 +124,10 @@ class VectorMatch {
     std::vector<std::size_t> one;
     std::vector<std::size_t> many;
   };
-  struct Pair {
-    std::size_t many;
-    std::size_t one;
-  };
-
+  // A comparison with `bool` leaves the name to delayed_name_removal; arithmetic takes it at once.
+  bool NameFallsLater() const {
+    return binary_.return_bool && evaluator_.options().delayed_name_removal;
+  }
   bool Grouped() const { return binary_.matching.group != Matching::Group::kNone; }
 
   Group* GroupOf(const StepSeries& series) {
@@ -132,22 +137,17 @@ class VectorMatch {
     return &groups_[it->second];
   }
 
-  bool AnyManyAt(std::size_t step) const {
-    return std::any_of(many_.begin(), many_.end(),
-                       [step](const StepSeries& series) { return !IsAbsent(series.values[step]); });
-  }
-
-  // Of the one side, no two series of a group may have a value at the same step.
+  // Of the one side, no two series of a group may have a value at the same step, unless the many
+  // side has none there.
   Status CheckOneSide(const Group& group) const {
-    for (std::size_t a = 0; a < group.one.size(); ++a) {
-      for (std::size_t b = a + 1; b < group.one.size(); ++b) {
-        const StepSeries& first = one_[group.one[a]];
-        const StepSeries& second = one_[group.one[b]];
-        for (std::size_t step = 0; step < grid_.steps; ++step) {
-          if (IsAbsent(first.values[step]) || IsAbsent(second.values[step])) continue;
-          if (!AnyManyAt(step)) continue;
-          return DuplicateFault(first.labels, second.labels);
-        }
+    if (Status good = evaluator_.Work(group.one.size() * grid_.steps); !good) return good;
+    std::vector<const StepSeries*> holders(grid_.steps, nullptr);
+    for (const std::size_t index : group.one) {
+      const StepSeries& series = one_[index];
+      for (std::size_t step = 0; step < grid_.steps; ++step) {
+        if (IsAbsent(series.values[step]) || !many_at_[step]) continue;
+        if (holders[step] != nullptr) return DuplicateFault(holders[step]->labels, series.labels);
+        holders[step] = &series;
       }
     }
     return {};
@@ -183,7 +183,7 @@ class VectorMatch {
   Labels ResultLabels(const Labels& many, const Labels& one) const {
     const Matching& matching = binary_.matching;
     Labels labels = many;
-    if (DropsName(binary_)) RemoveName(&labels);
+    if (DropsName(binary_) && !NameFallsLater()) RemoveName(&labels);
     if (!Grouped()) {
       if (matching.on) return MatchLabels(labels, true, matching.labels);
       for (const std::string& name : matching.labels) labels.Remove(name);
@@ -193,39 +193,34 @@ class VectorMatch {
     return labels;
   }
 
-  bool BothAt(const Pair& pair, std::size_t step) const {
-    return !IsAbsent(many_[pair.many].values[step]) && !IsAbsent(one_[pair.one].values[step]);
-  }
-
   // Two pairs may yield the same labels only where they never meet in a step, filtered or not.
-  Status CheckUnique(const std::vector<Pair>& pairs) const {
-    const Pair& added = pairs.back();
-    for (std::size_t i = 0; i + 1 < pairs.size(); ++i) {
-      for (std::size_t step = 0; step < grid_.steps; ++step) {
-        if (!BothAt(pairs[i], step) || !BothAt(added, step)) continue;
-        return Grouped() ? Fail(ErrorCode::kInvalid,
-                                "multiple matches for labels: grouping labels must ensure unique "
-                                "matches")
-                         : Fail(ErrorCode::kInvalid,
-                                "multiple matches for labels: many-to-one matching must be "
-                                "explicit (group_left/group_right)");
+  // `taken`: the steps of the pairs so far.
+  Status CheckUnique(const StepSeries& many, const StepSeries& one,
+                     std::vector<bool>* taken) const {
+    taken->resize(grid_.steps, false);
+    for (std::size_t step = 0; step < grid_.steps; ++step) {
+      if (IsAbsent(many.values[step]) || IsAbsent(one.values[step])) continue;
+      if ((*taken)[step]) {
+        return Fail(ErrorCode::kInvalid, "multiple matches for labels: {}",
+                    Grouped() ? "grouping labels must ensure unique matches"
+                              : "many-to-one matching must be explicit (group_left/group_right)");
       }
+      (*taken)[step] = true;
     }
     return {};
   }
 
   Status JoinGroup(const Group& group, std::vector<StepSeries>* out) {
     if (group.one.empty() || group.many.empty()) return {};
-    std::unordered_map<Labels, std::vector<Pair>> rows;
-    std::vector<Pair> all;
+    std::unordered_map<Labels, std::vector<bool>> rows;
+    std::vector<bool> all;
     for (const std::size_t m : group.many) {
       for (const std::size_t o : group.one) {
         if (Status good = evaluator_.Charge(grid_.steps); !good) return good;
         Labels labels = ResultLabels(many_[m].labels, one_[o].labels);
         if (group.many.size() > 1) {
-          std::vector<Pair>& pairs = Grouped() ? rows[labels] : all;
-          pairs.push_back({m, o});
-          if (Status good = CheckUnique(pairs); !good) return good;
+          std::vector<bool>& taken = Grouped() ? rows[labels] : all;
+          if (Status good = CheckUnique(many_[m], one_[o], &taken); !good) return good;
         }
         Join(many_[m], one_[o], std::move(labels), out);
       }
@@ -249,7 +244,7 @@ class VectorMatch {
     }
     if (!any) return;
     series.labels = std::move(labels);
-    series.drop_name = many.drop_name;
+    series.drop_name = many.drop_name || NameFallsLater();
     out->push_back(std::move(series));
   }
 
@@ -261,6 +256,7 @@ class VectorMatch {
   const std::vector<StepSeries> one_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<Group> groups_;
+  std::vector<bool> many_at_;  // The steps at which any series of the many side has a value.
 };
 
 }  // namespace

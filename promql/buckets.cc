@@ -87,6 +87,7 @@ std::int64_t Evaluator::ChooseBuckets(const Selector& selector, const Grid& grid
                                       std::int64_t range_ms, Wants wants, Place place) {
   if (depths_.size() < 2) return 0;
   const std::int64_t from_ms = ShiftedTime(selector.shift, grid.from_ms) - range_ms;
+  const std::int64_t step_ms = grid.steps > 1 ? grid.step_ms : 0;  // One time is read as it is.
   const Depth* chosen = &depths_.front();
   for (const Depth& depth : depths_) {
     if (wants == Wants::kSamples || depth.width_ms == 0) continue;
@@ -94,7 +95,7 @@ std::int64_t Evaluator::ChooseBuckets(const Selector& selector, const Grid& grid
     const bool fits = whole && depth.width_ms <= range_ms;
     if (wants == Wants::kWindow && !fits) continue;
     const bool reaches_further = chosen->from_ms > from_ms && depth.from_ms < chosen->from_ms;
-    if ((fits && depth.width_ms <= grid.step_ms && depth.from_ms <= from_ms) || reaches_further) {
+    if ((fits && depth.width_ms <= step_ms && depth.from_ms <= from_ms) || reaches_further) {
       chosen = &depth;
     }
   }

@@ -12,7 +12,8 @@ using telemetry::Sample;
 using telemetry::SeriesSamples;
 
 QueryResult Finish(Evaluator& evaluator, Value value) {
-  return {std::move(value), std::move(evaluator.warnings()), std::move(evaluator.infos())};
+  return {std::move(value), std::move(evaluator.warnings()), std::move(evaluator.infos()),
+          evaluator.samples()};
 }
 
 Value InstantValue(Evaluated evaluated, std::int64_t time_ms) {
@@ -56,9 +57,9 @@ Engine::Engine(const telemetry::SeriesSource& source, EngineOptions options)
     : source_(source), options_(options) {}
 
 Result<QueryResult> Engine::EvaluateInstant(const ExprPtr& expr, std::int64_t time_ms,
-                                            const std::atomic<bool>* cancelled) const {
+                                            const QueryOptions& query) const {
   const Grid grid{time_ms, 1, 1};
-  Evaluator evaluator(source_, options_, cancelled, grid);
+  Evaluator evaluator(source_, options_, query, grid, &samples_);
   if (expr->type == ValueType::kMatrix) {
     Result<std::vector<SeriesSamples>> matrix = evaluator.EvalMatrix(*expr, grid);
     if (!matrix) return Forward(matrix.error());
@@ -73,7 +74,7 @@ Result<QueryResult> Engine::EvaluateInstant(const ExprPtr& expr, std::int64_t ti
 
 Result<QueryResult> Engine::EvaluateRange(const ExprPtr& expr, std::int64_t from_ms,
                                           std::int64_t to_ms, std::int64_t step_ms,
-                                          const std::atomic<bool>* cancelled) const {
+                                          const QueryOptions& query) const {
   if (expr->type != ValueType::kScalar && expr->type != ValueType::kVector) {
     return Fail(ErrorCode::kInvalid,
                 "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
@@ -84,7 +85,7 @@ Result<QueryResult> Engine::EvaluateRange(const ExprPtr& expr, std::int64_t from
     return Fail(ErrorCode::kInvalid, "end timestamp must not be before start time");
   }
   const Grid grid{from_ms, step_ms, static_cast<std::size_t>((to_ms - from_ms) / step_ms) + 1};
-  Evaluator evaluator(source_, options_, cancelled, grid);
+  Evaluator evaluator(source_, options_, query, grid, &samples_);
   if (Status good = evaluator.Charge(grid.steps); !good) return Forward(good.error());
   Result<Evaluated> evaluated = evaluator.Eval(*expr, grid);
   if (!evaluated) return Forward(evaluated.error());

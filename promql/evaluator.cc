@@ -31,6 +31,12 @@ void Spread(Evaluated* value, std::size_t steps) {
   for (StepSeries& series : value->series) series.values.resize(steps, series.values.at(0));
 }
 
+EngineOptions WithAsked(EngineOptions options, const QueryOptions& asked) {
+  options.lookback_ms = asked.lookback_ms.value_or(options.lookback_ms);
+  options.timeout = std::min(asked.timeout.value_or(options.timeout), options.timeout);
+  return options;
+}
+
 bool IsLiteral(const Expr& expr) {
   return expr.kind == Expr::Kind::kNumber || expr.kind == Expr::Kind::kString;
 }
@@ -56,14 +62,16 @@ std::span<const Sample> SampleCursor::Window(std::int64_t end_ms, std::int64_t r
 }
 
 Evaluator::Evaluator(const telemetry::SeriesSource& source, const EngineOptions& options,
-                     const std::atomic<bool>* cancelled, Grid query)
+                     const QueryOptions& asked, Grid query,
+                     std::atomic<std::uint64_t>* samples_together)
     : source_(source),
-      options_(options),
-      cancelled_(cancelled),
+      options_(WithAsked(options, asked)),
+      cancelled_(asked.cancelled),
       query_(query),
       depths_(query.steps > 1 ? source.Depths() : std::vector<telemetry::Depth>(1)),
-      deadline_ns_(options.clock->SteadyNs() +
-                   std::chrono::duration_cast<std::chrono::nanoseconds>(options.timeout).count()) {}
+      deadline_ns_(options_.clock->SteadyNs() +
+                   std::chrono::duration_cast<std::chrono::nanoseconds>(options_.timeout).count()),
+      samples_together_(samples_together) {}
 
 Result<Evaluated> Evaluator::Eval(const Expr& expr, const Grid& grid) {
   if (expr.step_invariant && grid.steps > 1 && !IsLiteral(expr)) {
@@ -241,12 +249,19 @@ Result<std::vector<SeriesSamples>> Evaluator::EvalSubquery(const Subquery& subqu
 
 Status Evaluator::Charge(std::uint64_t samples) {
   samples_ += samples;
+  const std::uint64_t together = samples_together_->fetch_add(samples) + samples;
   if (samples_ > options_.max_samples) {
     return Fail(
         ErrorCode::kLimit,
         "the query needs more samples than max_samples ({}); select fewer series, a shorter "
         "time or a wider step",
         options_.max_samples);
+  }
+  if (together > options_.max_samples_together) {
+    return Fail(ErrorCode::kLimit,
+                "the queries that run at this time need more samples than max_samples_together "
+                "({}); ask again later",
+                options_.max_samples_together);
   }
   return Work(samples);
 }
@@ -259,7 +274,7 @@ Status Evaluator::Work(std::uint64_t steps) {
 }
 
 Status Evaluator::CheckClocks() {
-  if (cancelled_ != nullptr && cancelled_->load(std::memory_order_relaxed)) {
+  if (cancelled_ && cancelled_()) {
     return Fail(ErrorCode::kTimeout, "the query was cancelled");
   }
   if (options_.clock->SteadyNs() > deadline_ns_) {
@@ -318,8 +333,7 @@ Status MergeEqualLabels(std::vector<StepSeries>* series) {
     for (std::size_t step = 0; step < from.size(); ++step) {
       if (IsAbsent(from[step])) continue;
       if (!IsAbsent(into[step])) {
-        return Fail(ErrorCode::kInvalid, "vector cannot contain metrics with the same labelset: {}",
-                    (*series)[i].labels.ToString());
+        return Fail(ErrorCode::kInvalid, "vector cannot contain metrics with the same labelset");
       }
       into[step] = from[step];
     }

@@ -52,7 +52,10 @@ inline constexpr std::size_t kMaxAnnotations = 100;
 class Evaluator {
  public:
   Evaluator(const telemetry::SeriesSource& source, const EngineOptions& options,
-            const std::atomic<bool>* cancelled, Grid query);
+            const QueryOptions& asked, Grid query, std::atomic<std::uint64_t>* samples_together);
+  ~Evaluator() { *samples_together_ -= samples_; }
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
 
   // A scalar, string or vector node over `grid`.
   Result<Evaluated> Eval(const Expr& expr, const Grid& grid);
@@ -108,6 +111,7 @@ class Evaluator {
   const Grid& query() const { return query_; }
   std::vector<std::string>& warnings() { return warnings_; }
   std::vector<std::string>& infos() { return infos_; }
+  std::uint64_t samples() const { return samples_; }
 
  private:
   Result<Evaluated> EvalNode(const Expr& expr, const Grid& grid);
@@ -119,12 +123,13 @@ class Evaluator {
   Status CheckClocks();
 
   const telemetry::SeriesSource& source_;
-  const EngineOptions& options_;
-  const std::atomic<bool>* const cancelled_;
+  const EngineOptions options_;
+  const std::function<bool()>& cancelled_;
   const Grid query_;                            // The whole query's, for `@ start()` and `@ end()`.
   const std::vector<telemetry::Depth> depths_;  // Only the samples in an instant query.
   const std::int64_t deadline_ns_;
   std::uint64_t samples_ = 0;
+  std::atomic<std::uint64_t>* const samples_together_;
   std::uint64_t work_ = 0;
   std::uint64_t next_check_ = 0;
   std::vector<std::string> warnings_;

@@ -209,6 +209,12 @@ class Lexer {
       Emit(Token::Kind::kSymbol, std::string(symbol));
       return {};
     }
+    if (rest.starts_with("</") || rest.starts_with(">/")) {
+      return FailAt(place_,
+                    fmt::format("operator \"{}\" cuts native histograms, which are not supported",
+                                rest.substr(0, 2)),
+                    ErrorCode::kRefused);
+    }
     const char c = rest[0];
     if (std::string_view("(){}[],:=<>+-*/%^@").find(c) == std::string_view::npos) {
       return FailAt(place_, fmt::format("unexpected character: {}", QuotedText(rest.substr(0, 1))));

@@ -136,7 +136,10 @@ HttpResponse Api::Handle(const HttpRequest& request) const {
                                   TakesPost(request.path) ? "GET, HEAD, POST" : "GET, HEAD");
   } else {
     const Params params(request);
-    response = AnswerPath({options_, stopping_, params}, request);
+    const std::function<bool()> cancelled = [&] {
+      return stopping_ || (request.client_left && request.client_left());
+    };
+    response = AnswerPath({options_, stopping_, cancelled, params}, request);
     if (HasEtag(request.path)) AddEtag(request, response);
   }
   response.headers.emplace_back("Cache-Control", "no-cache");

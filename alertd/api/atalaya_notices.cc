@@ -17,9 +17,10 @@ Result<OutboxQuery> ReadQuery(const Params& params) {
   if (const std::string state = params.Text("state"); !state.empty()) {
     query.state = ParseOutboxState(state);
     if (!query.state) {
-      return Fail(ErrorCode::kInvalid,
-                  "parameter \"state\": \"{}\" is none of waiting, sent, failed, dropped, merged",
-                  state);
+      return Fail(
+          ErrorCode::kInvalid,
+          "invalid parameter \"state\": \"{}\" is none of waiting, sent, failed, dropped, merged",
+          state);
     }
   }
   query.receiver = params.Text("receiver");
@@ -30,7 +31,7 @@ Result<OutboxQuery> ReadQuery(const Params& params) {
     const auto [end, error] =
         std::from_chars(before.data(), before.data() + before.size(), query.before_id);
     if (error != std::errc() || end != before.data() + before.size() || query.before_id < 0) {
-      return Fail(ErrorCode::kInvalid, "parameter \"before\": \"{}\" is not an id", before);
+      return Fail(ErrorCode::kInvalid, "invalid parameter \"before\": \"{}\" is not an id", before);
     }
   }
   return query;

@@ -32,7 +32,8 @@ class Questions {
   std::vector<LabelledSample> Vector(std::string_view query) const {
     const auto expr = promql::Parse(query);
     if (!expr) return {};
-    auto result = context_.options.engine->EvaluateInstant(*expr, now_ms_, &context_.stopping);
+    auto result = context_.options.engine->EvaluateInstant(
+        *expr, now_ms_, {.lookback_ms = {}, .timeout = {}, .cancelled = context_.cancelled});
     if (!result) return {};
     auto* vector = std::get_if<std::vector<LabelledSample>>(&result->value);
     return vector == nullptr ? std::vector<LabelledSample>() : std::move(*vector);

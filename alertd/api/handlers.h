@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <functional>
 
 #include "alertd/api/api.h"
 #include "alertd/api/params.h"
@@ -14,7 +14,8 @@ inline constexpr std::int64_t kMaxPoints =
 // What every handler is given. Lives as long as the request.
 struct ApiContext {
   const ApiOptions& options;
-  const std::atomic<bool>& stopping;
+  bool stopping;
+  const std::function<bool()>& cancelled;  // The program is stopping, or the client has left.
   const Params& params;
 };
 

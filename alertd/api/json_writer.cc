@@ -1,5 +1,6 @@
 #include "alertd/api/json_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -15,30 +16,45 @@ constexpr double kLargestPlain = 1e21;
 // A plain double of 1e21 takes 22 characters, of 1e-6 with 17 digits 24.
 constexpr std::size_t kNumberBuffer = 64;
 
-void AppendSampleValue(std::string& out, double value) {
-  if (std::isnan(value)) {
-    out += "NaN";
-    return;
-  }
-  if (std::isinf(value)) {
-    out += value > 0 ? "+Inf" : "-Inf";
-    return;
-  }
+// Whole numbers below this are exact in a double, and quicker to write as such.
+constexpr double kLargestWhole = 1e15;
+
+char* Put(char* out, std::string_view text) { return std::copy(text.begin(), text.end(), out); }
+
+// Both write at most kNumberBuffer bytes and return their end.
+char* PutSampleValue(char* out, double value) {
+  if (std::isnan(value)) return Put(out, "NaN");
+  if (std::isinf(value)) return Put(out, value > 0 ? "+Inf" : "-Inf");
   const double size = std::abs(value);
-  const bool plain = size == 0 || (size >= kSmallestPlain && size < kLargestPlain);
-  char buffer[kNumberBuffer];
-  const auto end = std::to_chars(buffer, buffer + kNumberBuffer, value,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific)
-                       .ptr;
-  std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
-  // "1e-07" is written as "1e-7".
-  const std::size_t padded = plain ? std::string_view::npos : text.find("e-0");
-  if (padded == std::string_view::npos) {
-    out += text;
-  } else {
-    out += text.substr(0, padded + 2);
-    out += text.substr(padded + 3);
+  char* const limit = out + kNumberBuffer;
+  if (size < kLargestWhole && size >= 1) {
+    const auto whole = static_cast<std::int64_t>(value);
+    if (static_cast<double>(whole) == value) return std::to_chars(out, limit, whole).ptr;
   }
+  const bool plain = size == 0 || (size >= kSmallestPlain && size < kLargestPlain);
+  char* const end = std::to_chars(out, limit, value,
+                                  plain ? std::chars_format::fixed : std::chars_format::scientific)
+                        .ptr;
+  if (plain) return end;
+  // "1e-07" is written as "1e-7".
+  const std::string_view text(out, static_cast<std::size_t>(end - out));
+  const std::size_t padded = text.find("e-0");
+  return padded == std::string_view::npos ? end
+                                          : std::copy(out + padded + 3, end, out + padded + 2);
+}
+
+char* PutTime(char* out, std::int64_t utc_ms) {
+  if (utc_ms < 0) *out++ = '-';
+  const auto size =
+      utc_ms < 0 ? 0 - static_cast<std::uint64_t>(utc_ms) : static_cast<std::uint64_t>(utc_ms);
+  out = std::to_chars(out, out + kNumberBuffer - 5, size / 1000).ptr;
+  const auto millis = static_cast<unsigned>(size % 1000);
+  if (millis == 0) return out;
+  *out++ = '.';
+  *out++ = static_cast<char>('0' + millis / 100);
+  *out++ = static_cast<char>('0' + millis / 10 % 10);
+  *out++ = static_cast<char>('0' + millis % 10);
+  return out;
 }
 
 std::string ReplaceInvalid(std::string_view text) {
@@ -57,9 +73,8 @@ std::string ReplaceInvalid(std::string_view text) {
 }  // namespace
 
 std::string FormatSampleValue(double value) {
-  std::string text;
-  AppendSampleValue(text, value);
-  return text;
+  char buffer[kNumberBuffer];
+  return {buffer, PutSampleValue(buffer, value)};
 }
 
 void JsonWriter::Separate() {
@@ -105,27 +120,15 @@ JsonWriter& JsonWriter::Number(double value) {
 }
 
 JsonWriter& JsonWriter::Time(std::int64_t utc_ms) {
-  Separate();
-  if (utc_ms < 0) text_ += '-';
-  const auto size =
-      utc_ms < 0 ? 0 - static_cast<std::uint64_t>(utc_ms) : static_cast<std::uint64_t>(utc_ms);
   char buffer[kNumberBuffer];
-  text_.append(buffer, std::to_chars(buffer, buffer + kNumberBuffer, size / 1000).ptr);
-  const auto millis = static_cast<unsigned>(size % 1000);
-  if (millis == 0) return *this;
-  text_ += '.';
-  text_ += static_cast<char>('0' + millis / 100);
-  text_ += static_cast<char>('0' + millis / 10 % 10);
-  text_ += static_cast<char>('0' + millis % 10);
-  return *this;
+  return Raw({buffer, PutTime(buffer, utc_ms)});
 }
 
-JsonWriter& JsonWriter::SampleValue(double value) {
-  Separate();
-  text_ += '"';
-  AppendSampleValue(text_, value);
-  text_ += '"';
-  return *this;
+JsonWriter& JsonWriter::Point(const telemetry::Sample& sample) {
+  char buffer[2 * kNumberBuffer + 8];
+  char* end = PutTime(Put(buffer, "["), sample.time_ms);
+  end = PutSampleValue(Put(end, ",\""), sample.value);
+  return Raw({buffer, Put(end, "\"]")});
 }
 
 JsonWriter& JsonWriter::Labels(const telemetry::Labels& labels) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "telemetry/labels.h"
+#include "telemetry/sample.h"
 
 namespace atalaya::alertd {
 
@@ -27,7 +28,7 @@ class JsonWriter {
   JsonWriter& Null() { return Raw("null"); }
 
   JsonWriter& Time(std::int64_t utc_ms);                // 1435781451.781, as Prometheus.
-  JsonWriter& SampleValue(double value);                // "0.5", "NaN", "+Inf": a string.
+  JsonWriter& Point(const telemetry::Sample& sample);   // [1435781451.781,"0.5"]
   JsonWriter& Labels(const telemetry::Labels& labels);  // An object.
   JsonWriter& Field(std::string_view key, std::string_view text) { return Key(key).String(text); }
 

@@ -12,7 +12,7 @@ namespace {
 
 // Times are int64 milliseconds; this keeps sums of them far from overflow (292,000 years).
 constexpr double kMaxSeconds = 9.2e12;
-constexpr double kMaxStepSeconds = 1e10;
+constexpr double kMaxDurationSeconds = 1e10;
 
 std::optional<double> ParseNumber(std::string_view text) {
   double value = 0;
@@ -117,23 +117,31 @@ Result<std::int64_t> Params::RequiredTime(std::string_view name) const {
   const auto time_ms = ParseApiTime(text);
   if (time_ms) return *time_ms;
   return Fail(ErrorCode::kInvalid,
-              "parameter \"{}\": \"{}\" is not a time (write 1435781451.781 or "
+              "invalid parameter \"{}\": \"{}\" is not a time (write 1435781451.781 or "
               "2015-07-01T20:10:51.781Z)",
               name, text);
 }
 
-Result<std::int64_t> Params::RequiredStep(std::string_view name) const {
+Result<std::int64_t> Params::RequiredDuration(std::string_view name) const {
   const std::string text = Text(name);
-  std::optional<std::int64_t> step_ms;
+  std::optional<std::int64_t> duration_ms;
   if (const auto seconds = ParseNumber(text)) {
-    if (*seconds <= kMaxStepSeconds) step_ms = std::llround(*seconds * 1000);
+    if (*seconds <= kMaxDurationSeconds) duration_ms = std::llround(*seconds * 1000);
   } else if (const auto duration = ParseDuration(text)) {
-    step_ms = duration->count();
+    duration_ms = duration->count();
   }
-  if (step_ms && *step_ms > 0) return *step_ms;
-  return Fail(ErrorCode::kInvalid,
-              "parameter \"{}\": \"{}\" is not a step above 0 (write 15, 0.5, 30s or 5m)", name,
-              text);
+  if (duration_ms && *duration_ms > 0) return *duration_ms;
+  return Fail(
+      ErrorCode::kInvalid,
+      "invalid parameter \"{}\": \"{}\" is not a duration above 0 (write 15, 0.5, 30s or 5m)", name,
+      text);
+}
+
+Result<std::optional<std::int64_t>> Params::Duration(std::string_view name) const {
+  if (Text(name).empty()) return std::nullopt;
+  const Result<std::int64_t> duration_ms = RequiredDuration(name);
+  if (!duration_ms) return Forward(duration_ms.error());
+  return *duration_ms;
 }
 
 Result<std::size_t> Params::Limit() const {
@@ -142,7 +150,7 @@ Result<std::size_t> Params::Limit() const {
   std::size_t limit = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
   if (error == std::errc() && end == text.data() + text.size()) return limit;
-  return Fail(ErrorCode::kInvalid, "parameter \"limit\": \"{}\" is not a count", text);
+  return Fail(ErrorCode::kInvalid, "invalid parameter \"limit\": \"{}\" is not a count", text);
 }
 
 Result<std::vector<std::vector<telemetry::Matcher>>> Params::Selectors() const {
@@ -150,12 +158,13 @@ Result<std::vector<std::vector<telemetry::Matcher>>> Params::Selectors() const {
   for (const std::string& text : All("match[]")) {
     const Result<promql::ExprPtr> expr = promql::Parse(text);
     if (!expr) {
-      return Fail(ErrorCode::kInvalid, "parameter \"match[]\": {}", expr.error().message);
+      return Fail(ErrorCode::kInvalid, "invalid parameter \"match[]\": {}", expr.error().message);
     }
     if ((*expr)->kind != promql::Expr::Kind::kSelector) {
-      return Fail(ErrorCode::kInvalid,
-                  "parameter \"match[]\": \"{}\" is not a series selector, such as up{{job=\"x\"}}",
-                  text);
+      return Fail(
+          ErrorCode::kInvalid,
+          "invalid parameter \"match[]\": \"{}\" is not a series selector, such as up{{job=\"x\"}}",
+          text);
     }
     selectors.push_back(static_cast<const promql::Selector&>(**expr).matchers);
   }

@@ -27,7 +27,9 @@ class Params {
   Result<std::int64_t> RequiredTime(std::string_view name) const;
 
   // A duration, "5m" or seconds as a number; in ms; above 0.
-  Result<std::int64_t> RequiredStep(std::string_view name) const;
+  Result<std::int64_t> RequiredDuration(std::string_view name) const;
+  Result<std::optional<std::int64_t>> Duration(
+      std::string_view name) const;  // Nothing where absent.
 
   // `limit`: 0 or absent means none.
   Result<std::size_t> Limit() const;

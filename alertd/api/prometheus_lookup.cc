@@ -30,7 +30,7 @@ Result<Lookup> ReadLookup(const Params& params) {
   const auto to_ms = params.Time("end", kFarMs);
   if (!to_ms) return Forward(to_ms.error());
   if (*to_ms < *from_ms) {
-    return Fail(ErrorCode::kInvalid, "parameter \"end\": it lies before \"start\"");
+    return Fail(ErrorCode::kInvalid, "invalid parameter \"end\": it lies before \"start\"");
   }
   const auto limit = params.Limit();
   if (!limit) return Forward(limit.error());
@@ -43,7 +43,7 @@ HttpResponse AnswerSeries(const ApiContext& context) {
   const auto lookup = ReadLookup(context.params);
   if (!lookup) return BadData(lookup.error());
   if (lookup->selectors.empty()) {
-    return ErrorAnswer(400, "bad_data", "parameter \"match[]\": at least one is needed");
+    return ErrorAnswer(400, "bad_data", "invalid parameter \"match[]\": at least one is needed");
   }
   const auto found =
       context.options.store->Series(lookup->selectors, lookup->from_ms, lookup->to_ms);

@@ -14,16 +14,11 @@ using telemetry::LabelledSample;
 using telemetry::Sample;
 using telemetry::SeriesSamples;
 
-void WriteSample(JsonWriter& json, const Sample& sample) {
-  json.BeginArray().Time(sample.time_ms).SampleValue(sample.value).EndArray();
-}
-
 void WriteVector(JsonWriter& json, const std::vector<LabelledSample>& vector, std::size_t limit) {
   json.Field("resultType", "vector").Key("result").BeginArray();
   for (std::size_t i = 0; i < vector.size() && (limit == 0 || i < limit); ++i) {
     json.BeginObject().Key("metric").Labels(vector[i].labels).Key("value");
-    WriteSample(json, vector[i].sample);
-    json.EndObject();
+    json.Point(vector[i].sample).EndObject();
   }
   json.EndArray();
 }
@@ -32,7 +27,7 @@ void WriteMatrix(JsonWriter& json, const std::vector<SeriesSamples>& matrix, std
   json.Field("resultType", "matrix").Key("result").BeginArray();
   for (std::size_t i = 0; i < matrix.size() && (limit == 0 || i < limit); ++i) {
     json.BeginObject().Key("metric").Labels(matrix[i].labels).Key("values").BeginArray();
-    for (const Sample& sample : matrix[i].samples) WriteSample(json, sample);
+    for (const Sample& sample : matrix[i].samples) json.Point(sample);
     json.EndArray().EndObject();
   }
   json.EndArray();
@@ -45,12 +40,52 @@ std::size_t SeriesCount(const promql::Value& value) {
   return 1;
 }
 
-HttpResponse Answer(const promql::QueryResult& result, std::int64_t time_ms, std::size_t limit) {
+// What both kinds of query take besides the expression and its times.
+struct Asked {
+  promql::QueryOptions options;
+  std::size_t limit = 0;
+  bool stats = false;
+  std::int64_t began_ns = 0;
+};
+
+Result<Asked> ReadAsked(const ApiContext& context) {
+  const Params& params = context.params;
+  Asked asked;
+  const auto limit = params.Limit();
+  if (!limit) return Forward(limit.error());
+  asked.limit = *limit;
+  const auto lookback_ms = params.Duration("lookback_delta");
+  if (!lookback_ms) return Forward(lookback_ms.error());
+  asked.options.lookback_ms = *lookback_ms;
+  const auto timeout_ms = params.Duration("timeout");
+  if (!timeout_ms) return Forward(timeout_ms.error());
+  if (*timeout_ms) asked.options.timeout = std::chrono::milliseconds(**timeout_ms);
+  asked.options.cancelled = context.cancelled;
+  asked.stats = !params.Text("stats").empty();
+  asked.began_ns = context.options.clock->SteadyNs();
+  return asked;
+}
+
+// Those of Prometheus's statistics that are measured here.
+void WriteStats(JsonWriter& json, const promql::QueryResult& result, double seconds) {
+  json.Key("stats").BeginObject();
+  json.Key("timings").BeginObject().Key("execTotalTime").Number(seconds).EndObject();
+  json.Key("samples")
+      .BeginObject()
+      .Key("totalQueryableSamples")
+      .Integer(result.samples)
+      .EndObject();
+  json.EndObject();
+}
+
+HttpResponse Answer(const ApiContext& context, const Asked& asked,
+                    const promql::QueryResult& result, std::int64_t time_ms) {
+  const std::size_t limit = asked.limit;
   JsonWriter json = BeginSuccess();
   json.BeginObject();
   if (const auto* scalar = std::get_if<Sample>(&result.value)) {
     json.Field("resultType", "scalar").Key("result");
-    WriteSample(json, *scalar);
+    json.Point(*scalar);
   } else if (const auto* text = std::get_if<std::string>(&result.value)) {
     json.Field("resultType", "string").Key("result");
     json.BeginArray().Time(time_ms).String(*text).EndArray();
@@ -58,6 +93,10 @@ HttpResponse Answer(const promql::QueryResult& result, std::int64_t time_ms, std
     WriteVector(json, *vector, limit);
   } else {
     WriteMatrix(json, std::get<std::vector<SeriesSamples>>(result.value), limit);
+  }
+  if (asked.stats) {
+    const std::int64_t took_ns = context.options.clock->SteadyNs() - asked.began_ns;
+    WriteStats(json, result, static_cast<double>(took_ns) / 1e9);
   }
   json.EndObject();
   std::vector<std::string> warnings = result.warnings;
@@ -69,12 +108,14 @@ HttpResponse Answer(const promql::QueryResult& result, std::int64_t time_ms, std
 
 HttpResponse EvaluationFailed(const ApiContext& context, const Error& error) {
   if (context.stopping) return ErrorAnswer(503, "canceled", "cloud_alertd is stopping");
+  if (context.cancelled()) return ErrorAnswer(503, "canceled", error.message);
   return Execution(error);
 }
 
 Result<promql::ExprPtr> ParseQuery(const ApiContext& context) {
   Result<promql::ExprPtr> expr = promql::Parse(context.params.Text("query"));
-  if (!expr) return Fail(ErrorCode::kInvalid, "parameter \"query\": {}", expr.error().message);
+  if (!expr)
+    return Fail(ErrorCode::kInvalid, "invalid parameter \"query\": {}", expr.error().message);
   return expr;
 }
 
@@ -83,13 +124,13 @@ Result<promql::ExprPtr> ParseQuery(const ApiContext& context) {
 HttpResponse AnswerQuery(const ApiContext& context) {
   const auto time_ms = context.params.Time("time", context.options.clock->NowMs());
   if (!time_ms) return BadData(time_ms.error());
-  const auto limit = context.params.Limit();
-  if (!limit) return BadData(limit.error());
+  const auto asked = ReadAsked(context);
+  if (!asked) return BadData(asked.error());
   const auto expr = ParseQuery(context);
   if (!expr) return BadData(expr.error());
-  const auto result = context.options.engine->EvaluateInstant(*expr, *time_ms, &context.stopping);
+  const auto result = context.options.engine->EvaluateInstant(*expr, *time_ms, asked->options);
   if (!result) return EvaluationFailed(context, result.error());
-  return Answer(*result, *time_ms, *limit);
+  return Answer(context, *asked, *result, *time_ms);
 }
 
 HttpResponse AnswerQueryRange(const ApiContext& context) {
@@ -97,32 +138,34 @@ HttpResponse AnswerQueryRange(const ApiContext& context) {
   if (!from_ms) return BadData(from_ms.error());
   const auto to_ms = context.params.RequiredTime("end");
   if (!to_ms) return BadData(to_ms.error());
-  const auto step_ms = context.params.RequiredStep("step");
+  const auto step_ms = context.params.RequiredDuration("step");
   if (!step_ms) return BadData(step_ms.error());
-  const auto limit = context.params.Limit();
-  if (!limit) return BadData(limit.error());
+  const auto asked = ReadAsked(context);
+  if (!asked) return BadData(asked.error());
   if (*to_ms < *from_ms) {
-    return ErrorAnswer(400, "bad_data", "parameter \"end\": it lies before \"start\"");
+    return ErrorAnswer(400, "bad_data", "invalid parameter \"end\": it lies before \"start\"");
   }
   if ((*to_ms - *from_ms) / *step_ms > kMaxPoints) {
-    return ErrorAnswer(400, "bad_data",
-                       fmt::format("parameter \"step\": it makes more than {} points per series; "
-                                   "take a longer step or a shorter range",
-                                   kMaxPoints));
+    return ErrorAnswer(
+        400, "bad_data",
+        fmt::format("invalid parameter \"step\": it makes more than {} points per series; "
+                    "take a longer step or a shorter range",
+                    kMaxPoints));
   }
   const auto expr = ParseQuery(context);
   if (!expr) return BadData(expr.error());
   const promql::ValueType type = (*expr)->type;
   if (type != promql::ValueType::kScalar && type != promql::ValueType::kVector) {
-    return ErrorAnswer(400, "bad_data",
-                       fmt::format("parameter \"query\": a range query takes a scalar or an "
-                                   "instant vector, and this is a {}",
-                                   promql::TypeName(type)));
+    return ErrorAnswer(
+        400, "bad_data",
+        fmt::format("invalid parameter \"query\": a range query takes a scalar or an "
+                    "instant vector, and this is a {}",
+                    promql::TypeName(type)));
   }
   const auto result =
-      context.options.engine->EvaluateRange(*expr, *from_ms, *to_ms, *step_ms, &context.stopping);
+      context.options.engine->EvaluateRange(*expr, *from_ms, *to_ms, *step_ms, asked->options);
   if (!result) return EvaluationFailed(context, result.error());
-  return Answer(*result, *to_ms, *limit);
+  return Answer(context, *asked, *result, *to_ms);
 }
 
 }  // namespace atalaya::alertd

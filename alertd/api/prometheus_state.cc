@@ -97,7 +97,7 @@ HttpResponse AnswerRules(const ApiContext& context) {
   const std::string type = context.params.Text("type");
   if (!type.empty() && type != "alert" && type != "record") {
     return ErrorAnswer(400, "bad_data",
-                       "parameter \"type\": \"" + type + "\" is neither alert nor record");
+                       "invalid parameter \"type\": \"" + type + "\" is neither alert nor record");
   }
   const auto snapshot = Rules(context);
   JsonWriter json = BeginSuccess();

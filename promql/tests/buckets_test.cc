@@ -112,6 +112,8 @@ TEST_F(Buckets, WidthIsTheLesserOfStepAndRange) {
   EXPECT_THAT(Widths(), ElementsAre(kMinute));
   EXPECT_EQ(Last("irate(c_total[2h])", 2 * kHour), 1);
   EXPECT_THAT(Widths(), ElementsAre(0));
+  Last("rate(c_total[2h] @ end())", 2 * kHour);  // One time has no step.
+  EXPECT_THAT(Widths(), ElementsAre(0));
 }
 
 TEST_F(Buckets, InstantQueriesReadSamples) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
-#include <atomic>
 #include <string>
 
 #include "promql/memory_source.h"
@@ -87,11 +86,30 @@ TEST(PromqlEngine, NamesTheLimitThatAQueryReached) {
   EXPECT_NE(series.error().message.find("max_series (9)"), std::string::npos);
 }
 
+TEST(PromqlEngine, SharesALimitAmongQueriesAtOneTime) {
+  const MemorySource source = TenSeries();
+  const Engine engine(source, {.max_samples_together = 1300});
+  const ExprPtr expr = *Parse("x[1h]");  // 600 samples.
+  Result<QueryResult> meanwhile;
+  int asked = 0;
+  QueryOptions query;
+  query.cancelled = [&] {
+    if (++asked == 2) meanwhile = engine.EvaluateInstant(expr, 60 * kMinuteMs);
+    return false;
+  };
+  const ExprPtr heavy = *Parse("sum_over_time(x[1h])");
+  ASSERT_TRUE(engine.EvaluateRange(heavy, 60 * kMinuteMs, 60 * kMinuteMs + 19, 1, query));
+  ASSERT_EQ(asked, 2);
+  EXPECT_EQ(CodeOf(meanwhile), ErrorCode::kLimit);
+  EXPECT_NE(meanwhile.error().message.find("max_samples_together (1300)"), std::string::npos);
+  EXPECT_TRUE(engine.EvaluateInstant(expr, 60 * kMinuteMs)) << "what the first had is given back";
+}
+
 TEST(PromqlEngine, EndsAQueryThatIsCancelledOrOutOfTime) {
   const MemorySource source = TenSeries();
-  const std::atomic<bool> cancelled{true};
   const Engine engine(source);
-  const Result<QueryResult> ended = engine.EvaluateInstant(*Parse("x"), kMinuteMs, &cancelled);
+  const Result<QueryResult> ended = engine.EvaluateInstant(
+      *Parse("x"), kMinuteMs, {.lookback_ms = {}, .timeout = {}, .cancelled = [] { return true; }});
   EXPECT_EQ(CodeOf(ended), ErrorCode::kTimeout);
 
   // A clock that moves by a second each time it is read.

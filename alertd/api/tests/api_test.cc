@@ -160,6 +160,49 @@ TEST_F(ApiTest, NamesWhatIsWrongWithAQuery) {
   ExpectError("/api/v1/query?query=a%2Bon(x)b", 422, "execution", "");
 }
 
+TEST_F(ApiTest, LooksBackAsFarAsIsAsked) {
+  Put({{"__name__", "up"}}, 1);
+  clock_.Advance(std::chrono::seconds(90));
+  EXPECT_EQ(Data("/api/v1/query?query=up")["result"].size(), 1u);
+  EXPECT_EQ(Data("/api/v1/query?query=up&lookback_delta=1m")["result"].size(), 0u);
+  EXPECT_EQ(Data("/api/v1/query?query=up&lookback_delta=91")["result"].size(), 1u);
+  ExpectError("/api/v1/query?query=up&lookback_delta=x", 400, "bad_data", "\"lookback_delta\"");
+}
+
+TEST_F(ApiTest, TellsOnRequestWhatAQueryTook) {
+  Put({{"__name__", "up"}}, 1);
+  EXPECT_FALSE(Data("/api/v1/query?query=up").contains("stats"));
+  const Json stats = Data("/api/v1/query?query=up&stats=all")["stats"];
+  EXPECT_EQ(stats["samples"]["totalQueryableSamples"], 2) << "one read, one made";
+  EXPECT_TRUE(stats["timings"]["execTotalTime"].is_number());
+}
+
+TEST_F(ApiTest, EndsAQueryByNameOfItsLimit) {
+  Put({{"__name__", "up"}}, 1);
+  const std::string endless = "/api/v1/query?query=count_over_time(up%5B100y%3A1ms%5D)";
+  ExpectError(endless, 422, "execution", "max_samples");
+  ExpectError(endless + "&timeout=x", 400, "bad_data", "\"timeout\"");
+  const promql::Engine small(*store_, {.max_series = 1});
+  options_.engine = &small;
+  Put({{"__name__", "up"}, {"job", "b"}}, 1);
+  ExpectError("/api/v1/query?query=up", 422, "execution", "max_series (1)");
+  const promql::Engine hurried(*store_, {.timeout = std::chrono::milliseconds(-1)});
+  options_.engine = &hurried;
+  ExpectError("/api/v1/query?query=up", 503, "timeout", "timeout (-1 ms)");
+}
+
+TEST_F(ApiTest, EndsAQueryWhoseClientHasLeft) {
+  HttpRequest request;
+  request.method = "GET";
+  request.path = "/api/v1/query";
+  request.query = "query=up";
+  request.headers = {{"host", "localhost"}};
+  request.client_left = [] { return true; };
+  const HttpResponse response = Send(request);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(Json::parse(response.body)["errorType"], "canceled");
+}
+
 TEST_F(ApiTest, CutsAtTheLimitAndSaysSo) {
   Put({{"__name__", "up"}, {"job", "a"}}, 1);
   Put({{"__name__", "up"}, {"job", "b"}}, 1);

@@ -49,6 +49,12 @@ TEST(JsonWriter, WritesValuesAsPrometheusDoes) {
   EXPECT_EQ(FormatSampleValue(Limits::quiet_NaN()), "NaN");
 }
 
+TEST(JsonWriter, WritesAPointAsAPairOfTimeAndText) {
+  JsonWriter json;
+  json.BeginArray().Point({1'435'781'451'781, -2.5}).Point({0, 1e15}).EndArray();
+  EXPECT_EQ(json.Take(), R"([[1435781451.781,"-2.5"],[0,"1000000000000000"]])");
+}
+
 TEST(JsonWriter, NumberThatIsNoneIsNull) {
   JsonWriter json;
   json.Number(std::numeric_limits<double>::quiet_NaN());

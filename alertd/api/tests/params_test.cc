@@ -30,11 +30,11 @@ TEST(Params, ReadsTimes) {
 }
 
 TEST(Params, ReadsSteps) {
-  EXPECT_EQ(*Query("step=15").RequiredStep("step"), 15'000);
-  EXPECT_EQ(*Query("step=0.5").RequiredStep("step"), 500);
-  EXPECT_EQ(*Query("step=1m").RequiredStep("step"), 60'000);
+  EXPECT_EQ(*Query("step=15").RequiredDuration("step"), 15'000);
+  EXPECT_EQ(*Query("step=0.5").RequiredDuration("step"), 500);
+  EXPECT_EQ(*Query("step=1m").RequiredDuration("step"), 60'000);
   for (const char* text : {"step=0", "step=-1", "step=x", "step=", "step=1e300", "step=0.0001"}) {
-    EXPECT_FALSE(Query(text).RequiredStep("step")) << text;
+    EXPECT_FALSE(Query(text).RequiredDuration("step")) << text;
   }
 }
 
