@@ -31,7 +31,7 @@ class SeriesReader {
       if (Status read = ReadLabels(&pairs); !read) return Forward(read.error());
     }
     series.labels = Labels(std::move(pairs));
-    for (SkipBlanks(); position_ < line_.size(); SkipBlanks()) {
+    for (SkipBlanks(); position_ < line_.size() && Peek() != '#'; SkipBlanks()) {
       if (Status read = ReadItem(&series.items); !read) return Forward(read.error());
       if (series.items.size() > kMaxTestItems) {
         return Fail(ErrorCode::kLimit, "a series has more than {} values", kMaxTestItems);

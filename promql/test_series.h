@@ -22,6 +22,6 @@ struct TestSeries {
 // kInvalid with what is wrong, without a place.
 Result<TestSeries> ParseTestSeries(std::string_view line);
 
-inline constexpr std::size_t kMaxTestItems = 1'000'000;  // In one series.
+inline constexpr std::size_t kMaxTestItems = 1'000'000;  // In one series, and loaded by one file.
 
 }  // namespace atalaya::promql

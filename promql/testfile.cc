@@ -129,6 +129,10 @@ class TestFile {
       at_ = static_cast<int>(next_) + 1;
       Result<TestSeries> series = ParseTestSeries(lines_[next_]);
       if (!series) return Forward(series.error());
+      loaded_ += series->items.size();
+      if (loaded_ > kMaxTestItems) {
+        return Fail(ErrorCode::kLimit, "the file loads more than {} values", kMaxTestItems);
+      }
       block[series->labels] = std::move(*series);
     }
     for (const auto& [labels, series] : block) {
@@ -201,7 +205,8 @@ class TestFile {
 
   std::vector<std::string> lines_;
   std::size_t next_ = 0;
-  int at_ = 0;  // The line being read, from 1: for errors.
+  int at_ = 0;              // The line being read, from 1: for errors.
+  std::size_t loaded_ = 0;  // Values, of all series.
   TestStorage storage_;
   const Engine engine_{storage_, {.delayed_name_removal = true}};
   TestFileReport report_;
