@@ -32,7 +32,8 @@ def listening_port(pid: int) -> int | None:
 class Prometheus:
     """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often."""
 
-    def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None):
+    def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None,
+                 retention: str = "15d"):
         binary = harness.peer("prometheus", "usr/bin/prometheus")
         config = bench.dir / "prometheus.yml"
         jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()]
@@ -43,7 +44,7 @@ class Prometheus:
                                                  "evaluation_interval": interval},
                                       "rule_files": [str(rule_file)], "scrape_configs": jobs}))
         self.program = bench.start(binary, f"--config.file={config}", f"--storage.tsdb.path={bench.dir / 'tsdb'}",
-                                   "--web.listen-address=127.0.0.1:0")
+                                   f"--storage.tsdb.retention.time={retention}", "--web.listen-address=127.0.0.1:0")
         port = harness.wait_for("Prometheus to listen", lambda: listening_port(self.program.pid))
         self.address = f"127.0.0.1:{port}"
         harness.wait_for("Prometheus to be ready", self._is_ready)
