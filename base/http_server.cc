@@ -63,7 +63,10 @@ HttpResponse PlainError(int status) {
 
 bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
-// Writes head and body at once: two segments for one answer would cost a second system call.
+constexpr std::size_t kLargeBodyBytes = 64u << 10;
+
+// Writes head and body at once, as a second segment would cost a second system call; a large body,
+// which would cost more to copy, by itself.
 void Send(mg_connection* connection, const HttpResponse& response, bool head_only,
           bool keep_alive) {
   thread_local std::string out;
@@ -79,10 +82,11 @@ void Send(mg_connection* connection, const HttpResponse& response, bool head_onl
     fmt::format_to(std::back_inserter(out), "{}: {}\r\n", name, value);
   }
   out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  if (!head_only && HasBody(response.status)) out += response.body;
+  const bool body = !head_only && HasBody(response.status);
+  const bool large = body && response.body.size() > kLargeBodyBytes;
+  if (body && !large) out += response.body;
   mg_write(connection, out.data(), out.size());
-  constexpr std::size_t kKeptBytes = 256u << 10;
-  if (out.capacity() > kKeptBytes) out = std::string();
+  if (large) mg_write(connection, response.body.data(), response.body.size());
 }
 
 HttpRequest ToRequest(const mg_request_info& info) {

@@ -40,6 +40,7 @@ std::vector<SeriesSamples> MatrixValue(Evaluated evaluated, const Grid& grid) {
   }
   for (StepSeries& series : evaluated.series) {
     SeriesSamples one;
+    one.samples.reserve(grid.steps);
     for (std::size_t i = 0; i < grid.steps; ++i) {
       if (!IsAbsent(series.values[i])) one.samples.push_back({grid.At(i), series.values[i]});
     }

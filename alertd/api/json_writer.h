@@ -32,6 +32,7 @@ class JsonWriter {
   JsonWriter& Labels(const telemetry::Labels& labels);  // An object.
   JsonWriter& Field(std::string_view key, std::string_view text) { return Key(key).String(text); }
 
+  void Reserve(std::size_t bytes) { text_.reserve(text_.size() + bytes); }
   std::string Take() { return std::move(text_); }
 
  private:

@@ -23,7 +23,12 @@ void WriteVector(JsonWriter& json, const std::vector<LabelledSample>& vector, st
   json.EndArray();
 }
 
+constexpr std::size_t kUsualPointBytes = 36;
+
 void WriteMatrix(JsonWriter& json, const std::vector<SeriesSamples>& matrix, std::size_t limit) {
+  std::size_t points = 0;
+  for (const SeriesSamples& series : matrix) points += series.samples.size();
+  json.Reserve(points * kUsualPointBytes);
   json.Field("resultType", "matrix").Key("result").BeginArray();
   for (std::size_t i = 0; i < matrix.size() && (limit == 0 || i < limit); ++i) {
     json.BeginObject().Key("metric").Labels(matrix[i].labels).Key("values").BeginArray();
