@@ -1,5 +1,6 @@
 #include "exporter/options.h"
 
+#include <array>
 #include <map>
 #include <variant>
 
@@ -24,6 +25,8 @@ struct Typed {
   std::string log_level = "info";
   bool disable_defaults = false;
   bool no_exporter_metrics = false;
+  std::string without_effect;
+  bool without_effect_too = false;
   std::map<std::string, bool> in_file;  // By collector: [collector.NAME] enabled = ...
   CollectorOptions collectors;
 };
@@ -49,6 +52,7 @@ std::vector<Setting> GeneralSettings(Typed& typed) {
       {"path.rootfs", &typed.rootfs, "where the root file system is mounted"},
       {"path.udev.data", &typed.udev_data, "where udev keeps its database"},
       {"log-level", &typed.log_level, "debug, info, warning or error"},
+      {"log.level", &typed.log_level, "the same, as node_exporter calls it"},
   };
 }
 
@@ -91,10 +95,36 @@ std::vector<Setting> CollectorSettings(CollectorOptions& to) {
   };
 }
 
+// What unit files written for node_exporter may have: older names, and what has no effect here,
+// where one scrape is made at a time and the log has one format.
+std::vector<Setting> PeersSettings(Typed& typed) {
+  CollectorOptions& to = typed.collectors;
+  return {
+      {"collector.diskstats.ignored-devices", &to.disks.exclude, "older name of device-exclude"},
+      {"collector.filesystem.ignored-mount-points", &to.mount_points_exclude,
+       "older name of mount-points-exclude"},
+      {"collector.filesystem.ignored-fs-types", &to.fs_types_exclude,
+       "older name of fs-types-exclude"},
+      {"collector.netdev.device-whitelist", &to.netdevs.include, "older name of device-include"},
+      {"collector.netdev.device-blacklist", &to.netdevs.exclude, "older name of device-exclude"},
+      {"collector.netclass.netlink", &typed.without_effect_too, "taken, and without effect"},
+      {"collector.netdev.netlink", &typed.without_effect_too, "taken, and without effect"},
+      {"log.format", &typed.without_effect, "taken, and without effect"},
+      {"runtime.gomaxprocs", &typed.without_effect, "taken, and without effect"},
+      {"web.max-requests", &typed.without_effect, "taken, and without effect"},
+  };
+}
+
+// Collectors that only node_exporter has; to turn one off is no error.
+constexpr std::array<std::string_view, 21> kPeersCollectors = {
+    "buddyinfo", "cgroups",      "drbd",        "drm",           "ethtool", "ksmd", "lnstat",
+    "logind",    "meminfo_numa", "mountstats",  "network_route", "ntp",     "perf", "qdisc",
+    "runit",     "slabinfo",     "supervisord", "sysctl",        "systemd", "wifi", "zoneinfo"};
+
 std::vector<Setting> AllSettings(Typed& typed) {
   std::vector<Setting> settings = GeneralSettings(typed);
-  for (Setting& setting : CollectorSettings(typed.collectors))
-    settings.push_back(std::move(setting));
+  for (auto& more : {CollectorSettings(typed.collectors), PeersSettings(typed)})
+    settings.insert(settings.end(), more.begin(), more.end());
   settings.push_back({"collector.disable-defaults", &typed.disable_defaults,
                       "run only the collectors that are asked for"});
   return settings;
@@ -196,6 +226,10 @@ Status ParseFlags(int argc, const char* const* argv, Typed& typed, Switches& swi
                     fmt::format("run it: {}", info.summary));
     flags.AddSwitch("no-collector." + name, &switches.off[name], "do not run it");
   }
+  for (const std::string_view name : kPeersCollectors) {
+    flags.AddSwitch("no-collector." + std::string(name), &switches.off[std::string(name)],
+                    "it is not here");
+  }
   if (Status parsed = flags.Parse(argc, argv); !parsed) return parsed;
   for (const Setting& setting : settings) {
     if (auto* const* flag = std::get_if<bool*>(&setting.value)) {
@@ -258,6 +292,7 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
   Result<std::vector<HostPort>> listen = ParseListen(typed.listen);
   if (!listen) return Forward(listen.error());
   if (Status good = CheckPath(typed.telemetry_path); !good) return Forward(good.error());
+  if (typed.log_level == "warn") typed.log_level = "warning";  // As node_exporter's users write it.
   const Result<LogLevel> level = ParseLogLevel(typed.log_level);
   if (!level) return Fail(ErrorCode::kInvalid, "--log-level: {}", level.error().message);
 

@@ -30,6 +30,10 @@ def gauge(metric: str, labels: str = SERVER, more: str = "") -> str:
     return f"{metric}{{{labels}{more}}}"
 
 
+def quantile(share: float, metric: str) -> str:
+    return f"histogram_quantile({share}, sum by (server, le) ({rate(metric + '_bucket')}))"
+
+
 def by(labels: str, expression: str) -> str:
     return f"sum by ({labels}) ({expression})"
 
@@ -153,6 +157,21 @@ def server():
               (gauge("cloud_server_output_buffer_bytes"), "{{server}}: output")),
         panel("timeseries", "In flight", "Publishes of QoS 1 and 2 that wait for an acknowledgement, by direction.", "short",
               (by("direction", gauge("cloud_server_inflight_packets")), "{{direction}}")),
+        row("Latency"),
+        panel("timeseries", "From publish to delivery", "Time from reading a PUBLISH to writing it to a subscriber: median and 99th percentile.",
+              "s", (quantile(0.5, "cloud_server_publish_delivery_seconds"), "{{server}}: p50"),
+              (quantile(0.99, "cloud_server_publish_delivery_seconds"), "{{server}}: p99")),
+        panel("timeseries", "Loop lag", "How late an event loop comes to what waits for it: 99th percentile.", "s",
+              (quantile(0.99, "cloud_server_loop_lag_seconds"), "{{server}}: p99")),
+        row("Journal"),
+        panel("timeseries", "Commits", "Time from the first record of a commit to all of it on disk: median and 99th percentile.", "s",
+              (quantile(0.5, "cloud_server_journal_commit_seconds"), "{{server}}: p50"),
+              (quantile(0.99, "cloud_server_journal_commit_seconds"), "{{server}}: p99")),
+        panel("timeseries", "Journal bytes", "Bytes that are not durable yet, and the size of the journal's segments.", "bytes",
+              (gauge("cloud_server_journal_pending_bytes"), "{{server}}: pending"),
+              (gauge("cloud_server_journal_file_bytes"), "{{server}}: on disk")),
+        panel("timeseries", "Records", "Records made durable each second.", "none",
+              (by("server", rate("cloud_server_journal_records_total")), "{{server}}")),
         row("Saturation"),
         panel("timeseries", "Loop busy", "Share of its time that an event loop works rather than waits. At 1 it is the limit.",
               "percentunit", (rate("cloud_server_loop_busy_seconds_total"), "{{server}}"), steps=SHARE),

@@ -102,6 +102,21 @@ TEST(ExporterOptions, ChooseCollectors) {
             "unknown flag --collector.loadavgs; did you mean \"--collector.loadavg\"?");
 }
 
+TEST(ExporterOptions, TakeWhatNodeExportersUsersWrite) {
+  const Result<Options> options =
+      Parse({"--log.level=warn", "--log.format=json", "--web.max-requests=40",
+             "--runtime.gomaxprocs=1", "--no-collector.systemd", "--no-collector.wifi",
+             "--no-collector.netdev.netlink", "--collector.filesystem.ignored-fs-types=^tmpfs$",
+             "--collector.netdev.device-blacklist=^veth", "--web.listen-address=127.0.0.1:1",
+             "--web.listen-address=127.0.0.1:2"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->log_level, LogLevel::kWarning);
+  EXPECT_EQ(options->collector_options.fs_types_exclude, "^tmpfs$");
+  EXPECT_EQ(options->collector_options.netdevs.exclude, "^veth");
+  EXPECT_EQ(options->listen.size(), 2u);
+  EXPECT_THAT(Parse({"--collector.systemd"}).error().message, HasSubstr("unknown flag"));
+}
+
 TEST(ExporterOptions, NameTheFlagThatIsWrong) {
   EXPECT_THAT(Parse({"--web.listen-address", "x"}).error().message,
               HasSubstr("--web.listen-address: \"x\" is not an address"));

@@ -60,6 +60,10 @@ def check_structure(dashboard: dict):
     assert re.fullmatch(r"atalaya-[a-z-]+", dashboard["uid"]), dashboard["uid"]
     names = [variable["name"] for variable in dashboard["templating"]["list"]]
     assert names[:3] == ["datasource", "job", "instance"], names
+    assert any(link["type"] == "dashboards" and link["tags"] == ["atalaya"] for link in dashboard["links"]), dashboard["uid"]
+    assert "atalaya" in dashboard["tags"], dashboard["uid"]
+    notes = " ".join(note["expr"] for note in dashboard["annotations"]["list"])
+    assert "ALERTS{" in notes and re.search(r"resets\(|changes\(", notes), f"{dashboard['uid']}: alerts and restarts"
     panels = panels_of(dashboard)
     check_layout(panels)
     for panel in panels:
