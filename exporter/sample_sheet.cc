@@ -1,5 +1,7 @@
 #include "exporter/sample_sheet.h"
 
+#include <set>
+
 namespace atalaya::exporter {
 
 void SampleSheet::Add(const FamilyInfo& family, std::string_view labels, double value) {
@@ -11,9 +13,13 @@ void SampleSheet::Add(const FamilyInfo& family, std::string_view labels, double 
 }
 
 void SampleSheet::Write(telemetry::TextWriter& out) {
+  std::set<std::string_view> seen;
   for (const auto& [name, family] : families_) {
     out.Family(name, family.type, family.help);
-    for (const auto& [labels, value] : family.samples) out.Sample(labels, value);
+    seen.clear();
+    for (const auto& [labels, value] : family.samples) {
+      if (seen.insert(labels).second) out.Sample(labels, value);
+    }
   }
   families_.clear();
 }

@@ -25,7 +25,8 @@ class SampleSheet {
   void Add(const FamilyInfo& family, std::string_view labels, double value);
 
   // Writes the families by name, the samples of each in the order they were added, and forgets
-  // them.
+  // them. A series that was added twice (a broken file) is written once: a doubled one would make
+  // the whole page invalid.
   void Write(telemetry::TextWriter& out);
 
  private:

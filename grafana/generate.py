@@ -158,7 +158,7 @@ def server():
         panel("timeseries", "In flight", "Publishes of QoS 1 and 2 that wait for an acknowledgement, by direction.", "short",
               (by("direction", gauge("cloud_server_inflight_packets")), "{{direction}}")),
         row("Latency"),
-        panel("timeseries", "From publish to delivery", "Time from reading a PUBLISH to writing it to a subscriber: median and 99th percentile.",
+        panel("timeseries", "From publish to delivery", "From a publish being read to its deliveries being sent, the slowest of each turn of a loop: median and 99th percentile.",
               "s", (quantile(0.5, "cloud_server_publish_delivery_seconds"), "{{server}}: p50"),
               (quantile(0.99, "cloud_server_publish_delivery_seconds"), "{{server}}: p99")),
         panel("timeseries", "Loop lag", "How late an event loop comes to what waits for it: 99th percentile.", "s",

@@ -1,4 +1,5 @@
 #include <array>
+#include <cctype>
 
 #include "exporter/collector_table.h"
 #include "exporter/device_folder.h"
@@ -75,8 +76,8 @@ class Zfs final : public Collector {
            std::optional<std::uint64_t> value) {
     if (!value) return;
     metric_.assign(prefix);
-    for (const char c : name) metric_ += c == '-' ? '_' : c;
-    help_.assign("The figure ").append(name).append(" that ZFS keeps.");
+    for (const char c : name) metric_ += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+    help_.assign("The figure ").append(metric_, prefix.size()).append(" that ZFS keeps.");
     sheet_.Add({metric_, MetricType::kUntyped, help_}, labels, static_cast<double>(*value));
   }
 
