@@ -24,7 +24,9 @@ Status DecodeChunkV2(std::string_view bytes, std::vector<Sample>& out) {
   if (!DecodeValues(bytes, *count, values)) {
     return Fail(ErrorCode::kDamaged, "chunk: damaged values");
   }
-  for (std::size_t i = 0; i < *count; ++i) out.push_back({times[i], values[i]});
+  const std::size_t before = out.size();
+  out.resize(before + *count);
+  for (std::size_t i = 0; i < *count; ++i) out[before + i] = {times[i], values[i]};
   return {};
 }
 

@@ -195,6 +195,21 @@ Result<std::vector<Database::Chunk>> Database::Chunks(SeriesId series, std::int6
   return ReadChunks(statements_[kChunksFrom], damaged);
 }
 
+Status Database::ChunkSamples(SeriesId series, std::int64_t from_ms, std::int64_t to_ms,
+                              std::vector<Sample>& out, std::uint64_t& damaged) {
+  StatementUse query(statements_[kChunksFrom]);
+  query->Bind(1, SeriesKey(series, 0))
+      .Bind(2, SeriesKey(series, from_ms))
+      .Bind(3, SeriesKey(series, to_ms));
+  while (true) {
+    const Result<bool> more = query->Step();
+    if (!more) return Forward(more.error());
+    if (!*more) return {};
+    if (!DecodeChunk(query->Blob(1), out)) ++damaged;
+    while (!out.empty() && out.back().time_ms > to_ms) out.pop_back();
+  }
+}
+
 Result<std::vector<Database::Chunk>> Database::ChunkBefore(SeriesId series, std::int64_t before_ms,
                                                            std::uint64_t& damaged) {
   StatementUse query(statements_[kChunkBefore]);

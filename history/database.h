@@ -53,6 +53,9 @@ class Database {
   // The chunks of a series that may hold samples of the range, by rising time; whole chunks.
   Result<std::vector<Chunk>> Chunks(SeriesId series, std::int64_t from_ms, std::int64_t to_ms,
                                     std::uint64_t& damaged);
+  // Their samples up to `to_ms`, appended to `out`; of the first chunk also those before the range.
+  Status ChunkSamples(SeriesId series, std::int64_t from_ms, std::int64_t to_ms,
+                      std::vector<telemetry::Sample>& out, std::uint64_t& damaged);
   // The last chunk that begins before `before_ms`: none or one.
   Result<std::vector<Chunk>> ChunkBefore(SeriesId series, std::int64_t before_ms,
                                          std::uint64_t& damaged);

@@ -217,12 +217,17 @@ Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) con
   std::uint64_t damaged = 0;
   std::uint64_t count = 0;
   bool over_limit = false;
+  std::vector<Sample> stored;  // Of one series after the other.
   const auto read = [&](Database& database) -> Status {
     for (Part& part : *parts) {
       if (part.on_disk && !over_limit) {
-        const auto chunks = database.Chunks(part.id, request.from_ms, request.to_ms, damaged);
-        if (!chunks) return Forward(chunks.error());
-        MergeChunks(*chunks, request.from_ms, request.to_ms, part.series.samples);
+        stored.clear();
+        Status done =
+            database.ChunkSamples(part.id, request.from_ms, request.to_ms, stored, damaged);
+        if (!done) return done;
+        const auto begin = std::lower_bound(stored.begin(), stored.end(),
+                                            Sample{request.from_ms, 0}, EarlierSample);
+        MergeSamples({begin, stored.end()}, part.series.samples);
       }
       count += part.series.samples.size();
       over_limit = over_limit || count > request.sample_limit;

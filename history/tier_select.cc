@@ -47,9 +47,10 @@ Result<std::vector<TierPart>> FromMemory(const Head& head, const SelectRequest& 
 Status SumUpRest(Database& database, const SelectRequest& request, std::int64_t after_ms,
                  TierPart& part, std::uint64_t& damaged) {
   if (part.sealed_end_ms > after_ms) {
-    const auto chunks = database.Chunks(part.id, after_ms, request.to_ms, damaged);
-    if (!chunks) return Forward(chunks.error());
-    MergeChunks(*chunks, 0, request.to_ms, part.head);
+    std::vector<Sample> stored;
+    Status done = database.ChunkSamples(part.id, after_ms, request.to_ms, stored, damaged);
+    if (!done) return done;
+    MergeSamples(stored, part.head);
   }
   std::optional<Sample> before;
   auto next = part.head.begin();
@@ -82,32 +83,18 @@ Status ReadPart(Database& database, const SelectRequest& request, Tier tier, Tie
 
 }  // namespace
 
-void MergeChunks(const std::vector<Database::Chunk>& chunks, std::int64_t from_ms,
-                 std::int64_t to_ms, std::vector<Sample>& samples) {
-  std::vector<Sample> all;
-  std::size_t most = samples.size();
-  for (const Database::Chunk& chunk : chunks) most += chunk.samples.size();
-  all.reserve(most);
-  for (const Database::Chunk& chunk : chunks) {
-    const auto begin = std::lower_bound(chunk.samples.begin(), chunk.samples.end(),
-                                        Sample{from_ms, 0}, EarlierSample);
-    const auto end = std::upper_bound(begin, chunk.samples.end(), Sample{to_ms, 0}, EarlierSample);
-    all.insert(all.end(), begin, end);
-  }
-  if (!samples.empty()) {
-    const bool behind = all.empty() || all.back().time_ms < samples.front().time_ms;
-    const auto middle = static_cast<std::ptrdiff_t>(all.size());
-    all.insert(all.end(), samples.begin(), samples.end());
-    if (!behind) {
-      std::inplace_merge(all.begin(), all.begin() + middle, all.end(), EarlierSample);
-      // A head that was moved to a chunk between the two reads is seen twice.
-      all.erase(
-          std::unique(all.begin(), all.end(),
-                      [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
-          all.end());
-    }
-  }
-  samples = std::move(all);
+void MergeSamples(std::span<const Sample> stored, std::vector<Sample>& samples) {
+  if (stored.empty()) return;
+  const bool behind = samples.empty() || stored.back().time_ms < samples.front().time_ms;
+  samples.insert(samples.begin(), stored.begin(), stored.end());
+  if (behind) return;
+  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(stored.size());
+  std::inplace_merge(samples.begin(), middle, samples.end(), EarlierSample);
+  // A head that was moved to a chunk between the two reads is seen twice.
+  samples.erase(
+      std::unique(samples.begin(), samples.end(),
+                  [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
+      samples.end());
 }
 
 Result<std::vector<SeriesSamples>> SelectBuckets(const Head& head, Readers& readers,

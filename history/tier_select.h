@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -21,9 +22,8 @@ Result<std::vector<telemetry::SeriesSamples>> SelectBuckets(const Head& head, Re
                                                             const telemetry::SelectRequest& request,
                                                             Status& read_failure);
 
-// Merges the samples of chunks from `from_ms` to `to_ms` into those of memory, by rising time, each
-// time once.
-void MergeChunks(const std::vector<Database::Chunk>& chunks, std::int64_t from_ms,
-                 std::int64_t to_ms, std::vector<telemetry::Sample>& samples);
+// Merges what chunks gave into the samples of memory, by rising time, each time once.
+void MergeSamples(std::span<const telemetry::Sample> stored,
+                  std::vector<telemetry::Sample>& samples);
 
 }  // namespace atalaya::history
