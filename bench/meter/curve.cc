@@ -129,7 +129,10 @@ void RunPhase(const Target& target, double seconds, Publishers* publishers, Drai
   if (subscriber != nullptr) subscriber->Begin();
   const Interval interval(target.pid);
   double now_s = 0;
-  while (now_s < seconds || drain->received() < publishers->sent()) {
+  const auto answers_due = [&] {
+    return subscriber != nullptr && subscriber->answered() < subscriber->sent();
+  };
+  while (now_s < seconds || drain->received() < publishers->sent() || answers_due()) {
     if (now_s < seconds) publishers->SendUpTo(drain->received() + kWindow);
     if (subscriber != nullptr) subscriber->CatchUp(std::min(now_s, seconds));
     drain->Read();
@@ -138,8 +141,6 @@ void RunPhase(const Target& target, double seconds, Publishers* publishers, Drai
   const std::int64_t messages = drain->received() - before;
   std::string more = ", \"phase\": \"steady\"";
   if (subscriber != nullptr) {
-    if (subscriber->answered() < subscriber->sent() * 9 / 10)
-      Quit("only {} of {} SUBSCRIBEs were answered", subscriber->answered(), subscriber->sent());
     more = fmt::format(", \"phase\": \"subscribing\", \"subscribes\": {}", subscriber->sent());
   }
   interval.Print(messages, messages, more);
