@@ -23,6 +23,7 @@ struct Alert {
   std::int64_t active_since_ms = 0;  // When the condition first held.
   std::int64_t fired_at_ms = 0;      // 0 while pending.
   std::int64_t resolved_at_ms = 0;   // 0 unless resolved.
+  std::int64_t kept_since_ms = 0;    // When keep_firing_for began to hold it; 0: it does not.
   ResolveReason resolve_reason = ResolveReason::kNone;
   double value = 0;  // At the last evaluation that had one.
   std::int64_t event_ns =

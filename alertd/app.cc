@@ -74,7 +74,7 @@ struct App::Impl {
   NotifyCounters counters;
 
   std::unique_ptr<history::Store> store;
-  std::mutex append_mutex;  // During a reload two collectors may want to append.
+  std::mutex append_mutex;  // The collector and the rules append, each on its own thread.
   std::unique_ptr<promql::Engine> queries;
   std::mutex outbox_mutex;
   std::optional<SqliteDatabase> outbox;  // For the API.
@@ -149,6 +149,10 @@ Status App::Impl::StartRules() {
   options.clock = &clock;
   options.interval = config.rules.interval;
   options.drill = config.drill;
+  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) {
+    const std::lock_guard lock(append_mutex);
+    return store->Append(samples);
+  };
   options.on_changed = [this](SqliteDatabase& database, std::span<const Alert> changed,
                               std::int64_t now_ms) {
     return notices.Process(database, changed, now_ms);

@@ -199,8 +199,7 @@ void ReadRuleFile(const std::string& path, Reading& reading) {
     reading.faults.push_back(file.error().message);
     return;
   }
-  std::vector<Rule> rules;
-  for (ConfigTable& table : file->Root().Tables("rule")) rules.push_back(ReadRule(table));
+  std::vector<Rule> rules = ReadRules(file->Root());
   if (Status good = file->Finish(); !good) {
     reading.faults.push_back(good.error().message);
     return;

@@ -10,7 +10,8 @@ namespace atalaya::alertd {
 
 Result<SqliteDatabase> OpenStateDb(const std::string& path) {
   // In the order in which they were released: what stands here never changes, it only grows.
-  const std::array<std::string_view, 2> migrations = {kRulesMigration1, kNotifyMigration1};
+  const std::array<std::string_view, 3> migrations = {kRulesMigration1, kNotifyMigration1,
+                                                      kRulesMigration2};
   return SqliteDatabase::Open(path, SqliteSync::kFull, migrations);
 }
 

@@ -1,8 +1,8 @@
 // What alertd does by itself: /api/v1/rules, alerts, targets.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
 
 #include "alertd/api/answer.h"
 #include "alertd/api/handlers.h"
@@ -50,6 +50,7 @@ void WriteAlert(JsonWriter& json, const Alert& alert) {
   WriteMap(json, alert.annotations);
   json.Field("state", StateName(alert.state));
   json.Field("activeAt", TimeText(alert.active_since_ms));
+  if (alert.kept_since_ms != 0) json.Field("keepFiringSince", TimeText(alert.kept_since_ms));
   json.Field("value", ValueText(alert.value)).EndObject();
 }
 
@@ -59,21 +60,26 @@ void WriteAlerts(JsonWriter& json, const std::vector<Alert>& alerts) {
   }
 }
 
-void WriteRule(JsonWriter& json, const RuleStatus& rule) {
-  json.BeginObject().Field("state", StateName(rule.state)).Field("name", rule.alert);
-  json.Field("query", rule.query).Key("duration").Number(Seconds(rule.for_duration));
-  json.Key("keepFiringFor").Integer(0).Key("labels");
-  WriteMap(json, rule.labels);
-  json.Key("annotations");
+// What only an alerting rule has.
+void WriteAlerting(JsonWriter& json, const RuleStatus& rule) {
+  json.Field("state", StateName(rule.state));
+  json.Key("duration").Number(Seconds(rule.for_duration));
+  json.Key("keepFiringFor").Number(Seconds(rule.keep_firing_for)).Key("annotations");
   WriteMap(json, rule.annotations);
   json.Key("alerts").BeginArray();
   WriteAlerts(json, rule.alerts);
   json.EndArray();
+}
+
+void WriteRule(JsonWriter& json, const RuleStatus& rule) {
+  json.BeginObject().Field("name", rule.name).Field("query", rule.query).Key("labels");
+  WriteMap(json, rule.labels);
+  if (!rule.is_recording) WriteAlerting(json, rule);
   json.Field("health", !rule.evaluated ? "unknown" : rule.last_error.empty() ? "ok" : "err");
   if (!rule.last_error.empty()) json.Field("lastError", rule.last_error);
   json.Key("evaluationTime").Number(Seconds(rule.evaluation_time));
   json.Field("lastEvaluation", TimeText(rule.last_evaluation_ms));
-  json.Field("type", "alerting").EndObject();
+  json.Field("type", rule.is_recording ? "recording" : "alerting").EndObject();
 }
 
 std::shared_ptr<const RulesSnapshot> Rules(const ApiContext& context) {
@@ -81,14 +87,37 @@ std::shared_ptr<const RulesSnapshot> Rules(const ApiContext& context) {
   return context.options.rules();
 }
 
-// The rules of one file are one group.
-std::vector<std::vector<const RuleStatus*>> ByFile(const RulesSnapshot& snapshot) {
-  std::vector<std::vector<const RuleStatus*>> groups;
+using Group = std::vector<const RuleStatus*>;
+
+// The rules of the wanted type by file and group; a group without one is left out.
+std::vector<Group> ByGroup(const RulesSnapshot& snapshot, const std::string& type) {
+  std::vector<Group> groups;
   for (const RuleStatus& rule : snapshot.rules) {
-    if (groups.empty() || groups.back().front()->file != rule.file) groups.emplace_back();
+    if (!type.empty() && rule.is_recording != (type == "record")) continue;
+    if (groups.empty() || groups.back().front()->file != rule.file ||
+        groups.back().front()->group != rule.group)
+      groups.emplace_back();
     groups.back().push_back(&rule);
   }
   return groups;
+}
+
+void WriteGroup(JsonWriter& json, const Group& group, std::chrono::milliseconds interval) {
+  const RuleStatus& first = *group.front();
+  json.BeginObject().Field("name", first.group).Field("file", first.file).Key("rules").BeginArray();
+  std::chrono::nanoseconds took{0};
+  std::int64_t last_ms = 0;
+  for (const RuleStatus* rule : group) {
+    WriteRule(json, *rule);
+    took += rule->evaluation_time;
+    last_ms = std::max(last_ms, rule->last_evaluation_ms);
+  }
+  json.EndArray().Key("interval");
+  json.Number(Seconds(first.interval.count() != 0 ? first.interval : interval));
+  json.Key("limit");
+  json.Integer(static_cast<std::int64_t>(first.limit));
+  json.Key("evaluationTime").Number(Seconds(took));
+  json.Field("lastEvaluation", TimeText(last_ms)).EndObject();
 }
 
 }  // namespace
@@ -102,21 +131,7 @@ HttpResponse AnswerRules(const ApiContext& context) {
   const auto snapshot = Rules(context);
   JsonWriter json = BeginSuccess();
   json.BeginObject().Key("groups").BeginArray();
-  if (type != "record") {
-    for (const auto& group : ByFile(*snapshot)) {
-      const std::string& file = group.front()->file;
-      json.BeginObject().Field("name", std::filesystem::path(file).stem().string());
-      json.Field("file", file).Key("rules").BeginArray();
-      std::chrono::nanoseconds took{0};
-      for (const RuleStatus* rule : group) {
-        WriteRule(json, *rule);
-        took += rule->evaluation_time;
-      }
-      json.EndArray().Key("interval").Number(Seconds(snapshot->interval)).Key("limit").Integer(0);
-      json.Key("evaluationTime").Number(Seconds(took));
-      json.Field("lastEvaluation", TimeText(snapshot->evaluated_at_ms)).EndObject();
-    }
-  }
+  for (const Group& group : ByGroup(*snapshot, type)) WriteGroup(json, group, snapshot->interval);
   json.EndArray().EndObject();
   return EndSuccess(std::move(json));
 }

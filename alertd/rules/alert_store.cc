@@ -22,6 +22,9 @@ CREATE TABLE alert (
 ) WITHOUT ROWID;
 )";
 
+const std::string_view kRulesMigration2 =
+    "ALTER TABLE alert ADD COLUMN kept_since_ms INTEGER NOT NULL DEFAULT 0;";
+
 namespace {
 
 // Names and values as netstrings, "3:job,4:node,": labels may hold any bytes.
@@ -68,7 +71,7 @@ Result<std::vector<telemetry::Labels::Pair>> DecodePairs(std::string_view bytes)
 Result<std::vector<StoredAlert>> LoadAlerts(SqliteDatabase& database) {
   Result<SqliteStatement> select = database.Prepare(
       "SELECT rule, labels, annotations, firing, active_since_ms, fired_at_ms, seen_ms, value, "
-      "immediate FROM alert");
+      "immediate, kept_since_ms FROM alert");
   if (!select) return Forward(select.error());
   std::vector<StoredAlert> alerts;
   while (true) {
@@ -89,6 +92,7 @@ Result<std::vector<StoredAlert>> LoadAlerts(SqliteDatabase& database) {
     stored.seen_ms = select->Integer(6);
     stored.alert.value = select->Real(7);  // NULL, which stands for NaN, reads as 0.
     stored.alert.immediate = select->Integer(8) != 0;
+    stored.alert.kept_since_ms = select->Integer(9);
     alerts.push_back(std::move(stored));
   }
 }
@@ -96,8 +100,8 @@ Result<std::vector<StoredAlert>> LoadAlerts(SqliteDatabase& database) {
 Status SaveAlert(SqliteDatabase& database, const StoredAlert& stored) {
   Result<SqliteStatement> insert = database.Prepare(
       "INSERT OR REPLACE INTO alert (rule, fingerprint, labels, annotations, firing, "
-      "active_since_ms, fired_at_ms, seen_ms, value, immediate) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "active_since_ms, fired_at_ms, seen_ms, value, immediate, kept_since_ms) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return Forward(insert.error());
   const Alert& alert = stored.alert;
   insert->Bind(1, stored.rule)
@@ -109,7 +113,8 @@ Status SaveAlert(SqliteDatabase& database, const StoredAlert& stored) {
       .Bind(7, alert.fired_at_ms)
       .Bind(8, stored.seen_ms)
       .Bind(9, alert.value)
-      .Bind(10, std::int64_t{alert.immediate});
+      .Bind(10, std::int64_t{alert.immediate})
+      .Bind(11, alert.kept_since_ms);
   return insert->Run();
 }
 
@@ -121,9 +126,9 @@ Status DeleteAlert(SqliteDatabase& database, const std::string& rule, std::uint6
   return remove->Run();
 }
 
-Status MarkPendingSeen(SqliteDatabase& database, std::int64_t now_ms) {
+Status MarkWaitingSeen(SqliteDatabase& database, std::int64_t now_ms) {
   Result<SqliteStatement> update =
-      database.Prepare("UPDATE alert SET seen_ms = ? WHERE firing = 0");
+      database.Prepare("UPDATE alert SET seen_ms = ? WHERE firing = 0 OR kept_since_ms != 0");
   if (!update) return Forward(update.error());
   update->Bind(1, now_ms);
   return update->Run();

@@ -11,8 +11,9 @@
 
 namespace atalaya::alertd {
 
-// The table of rules/ in state.db, as one migration (base/sqlite.h).
+// The table of rules/ in state.db, as migrations (base/sqlite.h).
 extern const std::string_view kRulesMigration1;
+extern const std::string_view kRulesMigration2;
 
 // An alert that is pending or firing, as it outlives a restart.
 struct StoredAlert {
@@ -26,7 +27,7 @@ Result<std::vector<StoredAlert>> LoadAlerts(SqliteDatabase& database);
 Status SaveAlert(SqliteDatabase& database, const StoredAlert& alert);
 Status DeleteAlert(SqliteDatabase& database, const std::string& rule, std::uint64_t fingerprint);
 
-// Notes that every pending alert was evaluated at `now_ms`.
-Status MarkPendingSeen(SqliteDatabase& database, std::int64_t now_ms);
+// Notes that every alert that waits, for `for` or `keep_firing_for`, was evaluated at `now_ms`.
+Status MarkWaitingSeen(SqliteDatabase& database, std::int64_t now_ms);
 
 }  // namespace atalaya::alertd

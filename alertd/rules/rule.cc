@@ -1,6 +1,7 @@
 #include "alertd/rules/rule.h"
 
-#include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "alertd/rules/typed_rules.h"
 #include "base/duration.h"
@@ -19,18 +20,18 @@ std::vector<std::string> KindsPresent(const ConfigTable& table) {
   return present;
 }
 
-promql::ExprPtr ReadExpr(ConfigTable& table) {
-  const std::string text = table.RequiredString("expr");
+promql::ExprPtr ReadExpr(ConfigTable& table, std::string_view key) {
+  const std::string text = table.RequiredString(key);
   if (text.empty()) return nullptr;
   const Result<promql::ExprPtr> parsed = promql::Parse(text);
   if (!parsed) {
-    table.Fault("expr", parsed.error().message);
+    table.Fault(key, parsed.error().message);
     return nullptr;
   }
   const promql::ValueType type = (*parsed)->type;
   if (type == promql::ValueType::kVector || type == promql::ValueType::kScalar) return *parsed;
-  table.Fault("expr", fmt::format("yields a {}; a rule needs an instant vector or a scalar",
-                                  promql::TypeName(type)));
+  table.Fault(key, fmt::format("yields a {}; a rule needs an instant vector or a scalar",
+                               promql::TypeName(type)));
   return nullptr;
 }
 
@@ -58,44 +59,135 @@ void ReadTemplates(ConfigTable& table, std::string_view key,
   }
 }
 
-}  // namespace
+constexpr std::chrono::milliseconds kMinGroupInterval{100};
+constexpr std::int64_t kMaxRuleLimit = 1'000'000;
 
-Rule ReadRule(ConfigTable& table) {
-  Rule rule;
-  rule.place = table.Place();
-  rule.alert = table.RequiredString("alert");
+std::size_t ReadLimit(ConfigTable& table) {
+  return static_cast<std::size_t>(table.Integer("limit", 0, 0, kMaxRuleLimit));
+}
+
+void ReadRecording(ConfigTable& table, Rule& rule) {
+  rule.record = table.RequiredString("record");
+  rule.kind = "record";
+  rule.expr = ReadExpr(table, "expr");
+  if (!rule.record.empty() && !promql::IsBareMetricName(rule.record))
+    table.Fault("record", fmt::format("\"{}\" is no metric name", rule.record));
+  ReadTemplates(table, "labels", rule.labels);
+}
+
+// What the rule watches: exactly one kind.
+void ReadCondition(ConfigTable& table, Rule& rule) {
   const std::vector<std::string> kinds = KindsPresent(table);
   if (kinds.empty()) {
-    table.Fault(fmt::format("{}: what it watches is missing (expr, {})", table.Name(),
-                            fmt::join(TypedRuleKinds(), ", ")));
+    return table.Fault(fmt::format("{}: what it watches is missing (expr, {})", table.Name(),
+                                   fmt::join(TypedRuleKinds(), ", ")));
+  }
+  rule.kind = kinds.front();
+  if (rule.kind == "expr") {
+    rule.expr = ReadExpr(table, "expr");
+    if (table.Has("recover")) rule.recover = ReadExpr(table, "recover");
   } else {
-    rule.kind = kinds.front();
-    rule.expr = rule.kind == "expr" ? ReadExpr(table) : CompileTypedRule(rule.kind, table);
+    TypedRule typed = CompileTypedRule(rule.kind, table);
+    rule.expr = std::move(typed.expr);
+    rule.recover = std::move(typed.recover);
+    rule.no_data = NoData::kKeep;
   }
   for (std::size_t i = 1; i < kinds.size(); ++i) {
     table.Fault(kinds[i], fmt::format("a rule watches one thing, and \"{}\" is there already",
                                       kinds.front()));
   }
   if (rule.expr != nullptr) rule.presence = PresenceOf(rule.expr);
+}
+
+// `expr or label_replace(absent(presence), "no_data", "true", "", "")`; null where it cannot be.
+promql::ExprPtr OrNoData(const Rule& rule) {
+  Result<promql::ExprPtr> absent =
+      promql::MakeCall("absent", {rule.presence != nullptr ? rule.presence : rule.expr});
+  if (!absent) return nullptr;
+  Result<promql::ExprPtr> labelled = promql::MakeCall(
+      "label_replace", {*absent, promql::MakeString("no_data"), promql::MakeString("true"),
+                        promql::MakeString(""), promql::MakeString("")});
+  if (!labelled) return nullptr;
+  Result<promql::ExprPtr> both =
+      promql::MakeBinary(promql::BinaryOp::kOr, rule.expr, std::move(*labelled));
+  return both ? *both : nullptr;
+}
+
+void ReadNoData(ConfigTable& table, Rule& rule) {
+  const std::string word = table.OneOf("no_data", rule.no_data == NoData::kKeep ? "keep" : "ok",
+                                       {"ok", "keep", "alert"});
+  rule.no_data = word == "keep" ? NoData::kKeep : NoData::kOk;
+  if (word != "alert" || rule.expr == nullptr) return;
+  rule.no_data = NoData::kAlert;
+  promql::ExprPtr with_absent = OrNoData(rule);
+  if (with_absent == nullptr)
+    return table.Fault("no_data", "\"alert\" needs an expr that yields an instant vector");
+  rule.expr = std::move(with_absent);
+}
+
+void ReadAlerting(ConfigTable& table, Rule& rule) {
+  rule.alert = table.RequiredString("alert");
+  ReadCondition(table, rule);
+  ReadNoData(table, rule);
   rule.for_duration = table.Duration("for", rule.for_duration);
+  rule.keep_firing_for = table.Duration("keep_firing_for", rule.keep_firing_for);
   const bool local_down = rule.kind == "down" && table.Table("down").Has("process") &&
                           !table.Table("down").Has("job") && !table.Table("down").Has("probe");
   rule.immediate = table.Bool("immediate", local_down);
   ReadTemplates(table, "labels", rule.labels);
   ReadTemplates(table, "annotations", rule.annotations);
-  for (const char* key : {"severity", "summary"}) {
+  for (const char* key : {"severity", "summary", "runbook"}) {
     if (!table.Has(key)) continue;
     auto& into = std::string_view(key) == "severity" ? rule.labels : rule.annotations;
     if (into.contains(key)) table.Fault(key, "is given twice");
     AddTemplate(table, key, key, table.String(key), into);
   }
+}
+
+}  // namespace
+
+Rule ReadRule(ConfigTable& table) {
+  Rule rule;
+  rule.place = table.Place();
+  rule.group = std::filesystem::path(rule.place.file).stem().string();
+  if (table.Has("record")) {
+    ReadRecording(table, rule);
+  } else {
+    ReadAlerting(table, rule);
+  }
+  rule.limit = ReadLimit(table);
   return rule;
 }
 
+std::vector<Rule> ReadRules(ConfigTable root) {
+  std::vector<Rule> rules;
+  for (ConfigTable& table : root.Tables("rule")) rules.push_back(ReadRule(table));
+  std::set<std::string> names;
+  for (ConfigTable& group : root.Tables("group")) {
+    const std::string name = group.RequiredString("name");
+    if (!name.empty() && !names.insert(name).second)
+      group.Fault("name", fmt::format("\"{}\" is there already", name));
+    const auto interval = group.Duration("interval", std::chrono::milliseconds(0));
+    if (group.Has("interval") && interval < kMinGroupInterval)
+      group.Fault("interval", "is out of range (100ms at least)");
+    const std::size_t limit = ReadLimit(group);
+    for (ConfigTable& table : group.Tables("rule")) {
+      Rule rule = ReadRule(table);
+      rule.group = name;
+      rule.interval = interval;
+      if (rule.limit == 0) rule.limit = limit;
+      rules.push_back(std::move(rule));
+    }
+  }
+  return rules;
+}
+
 std::string DescribeRule(const Rule& rule) {
-  std::string text = fmt::format("{} ({}, {})", rule.alert, rule.kind, rule.place.ToString());
+  std::string text = fmt::format("{} ({}, {})", rule.Name(), rule.kind, rule.place.ToString());
   if (rule.for_duration.count() > 0) text += " for " + FormatDuration(rule.for_duration);
-  return fmt::format("{}\n  {}", text, promql::ToString(*rule.expr));
+  text += "\n  " + promql::ToString(*rule.expr);
+  if (rule.recover != nullptr) text += "\n  recovers at: " + promql::ToString(*rule.recover);
+  return text;
 }
 
 }  // namespace atalaya::alertd

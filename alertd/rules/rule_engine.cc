@@ -4,6 +4,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "alertd/rules/down_targets.h"
+#include "alertd/rules/selectors.h"
+#include "alertd/rules/verdict.h"
+#include "alertd/rules/written_series.h"
 #include "base/log.h"
 
 namespace atalaya::alertd {
@@ -15,48 +19,36 @@ using telemetry::Labels;
 // Changes that wait for a database that fails; beyond it the oldest are given up, and counted.
 constexpr std::size_t kMaxUnstoredChanges = 100'000;
 
-constexpr std::string_view kDrillLabel = "drill";
-
 // "A", and "A#2" for the second rule of that name: what tells stored alerts whose they are.
 std::vector<std::string> RuleKeys(const std::vector<Rule>& rules) {
   std::map<std::string, int> seen;
   std::vector<std::string> keys;
   for (const Rule& rule : rules) {
-    const int count = ++seen[rule.alert];
-    keys.push_back(count == 1 ? rule.alert : fmt::format("{}#{}", rule.alert, count));
+    const int count = ++seen[rule.Name()];
+    keys.push_back(count == 1 ? rule.Name() : fmt::format("{}#{}", rule.Name(), count));
   }
   return keys;
 }
 
-Labels AlertLabels(const Rule& rule, const LabelledSample& sample) {
-  Labels series = sample.labels;
-  series.Remove(telemetry::kMetricName);
-  Labels labels = series;
-  for (const auto& [name, text] : rule.labels)
-    labels.Set(name, text.Expand(series, sample.sample.value));
-  labels.Set("alertname", rule.alert);
-  return labels;
+// Whether the expression may read what rules write: a selector without a plain name may.
+bool ReadsAny(const promql::ExprPtr& expr, const std::set<std::string>& written) {
+  for (const promql::Selector* selector : SelectorsOf(expr)) {
+    const std::string metric = MetricOf(*selector);
+    if (metric.empty() || written.contains(metric)) return true;
+  }
+  return false;
 }
 
-std::map<std::string, std::string> Annotations(const Rule& rule, const LabelledSample& sample) {
-  std::map<std::string, std::string> annotations;
-  for (const auto& [name, text] : rule.annotations)
-    annotations[name] = text.Expand(sample.labels, sample.sample.value);
-  return annotations;
-}
-
-// An alert is known by its labels without `drill`, which comes and goes with the configuration.
-Labels Identity(const Alert& alert) {
-  Labels labels = alert.labels;
-  labels.Remove(kDrillLabel);
-  return labels;
-}
-
-std::vector<LabelledSample> ToVector(const promql::Value& value, std::int64_t now_ms) {
-  if (const auto* vector = std::get_if<std::vector<LabelledSample>>(&value)) return *vector;
-  if (const auto* scalar = std::get_if<telemetry::Sample>(&value))
-    return {{Labels(), {now_ms, scalar->value}}};
-  return {};
+// The ALERTS and ALERTS_FOR_STATE samples of an active alert.
+void AddAlertSamples(const Alert& alert, std::int64_t now_ms, std::vector<LabelledSample>& out) {
+  Labels state = alert.labels;
+  state.Set(telemetry::kMetricName, "ALERTS");
+  state.Set("alertstate", alert.state == AlertState::kFiring ? "firing" : "pending");
+  out.push_back({std::move(state), {now_ms, 1}});
+  Labels since = alert.labels;
+  since.Set(telemetry::kMetricName, "ALERTS_FOR_STATE");
+  // Whole seconds, as Prometheus writes them.
+  out.push_back({std::move(since), {now_ms, static_cast<double>(alert.active_since_ms / 1000)}});
 }
 
 }  // namespace
@@ -69,10 +61,19 @@ struct RuleEngine::Impl {
     std::string key;
     std::string query;
     Active active;
+    WrittenSeries written;
+    bool reads_written = false;  // Must see what the rules before it wrote.
+    std::size_t group = 0;       // In `groups`.
     bool evaluated = false;
     std::string last_error;
     std::int64_t last_evaluation_ms = 0;
     std::chrono::nanoseconds evaluation_time{0};
+  };
+
+  struct Group {
+    std::chrono::milliseconds interval{0};  // Its own; 0: the engine's.
+    std::int64_t next_ms = 0;               // When it is due, with an interval of its own.
+    bool due = false;                       // At the evaluation under way.
   };
 
   // A state that is not stored yet. Inactive ones are removed from the table.
@@ -86,29 +87,42 @@ struct RuleEngine::Impl {
 
   void SetRules(std::vector<Rule> rules);
   void Restore(std::vector<StoredAlert> stored);
+  void MarkRulesThatReadWritten();
+  void ChooseDue(const Moment& moment);
   void EvaluateRule(Entry& entry, const Moment& moment);
-  std::string Judge(Entry& entry, const Moment& moment);
+  Status Judge(Entry& entry, const Moment& moment);
+  Status Record(Entry& entry, std::vector<LabelledSample> samples, const Moment& moment);
   void Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
               const Moment& moment);
-  void Vanished(Entry& entry, const std::set<Labels>& seen, const Moment& moment);
+  Status Vanished(Entry& entry, const std::set<Labels>& seen, const Moment& moment);
+  Result<bool> KeptByNoData(const Entry& entry, const Alert& alert, const Moment& moment);
+  bool KeptFiring(Entry& entry, Alert& alert, const Moment& moment);
+  void WriteAlerts(Entry& entry, std::int64_t now_ms);
+  void Flush();
   void EndAlert(const std::string& key, Alert alert, ResolveReason reason, const Moment& moment);
   void Note(const std::string& key, const Alert& alert, std::int64_t now_ms, bool tell);
   Status Store(std::int64_t now_ms);
-  bool AnyPending() const;
+  bool AnyWaiting() const;
 
   RuleEngineOptions options;
   SqliteDatabase database;
   promql::Engine engine;
   std::vector<Entry> entries;
-  std::vector<StoredAlert> orphans;  // Of rules that are gone.
+  std::vector<Group> groups;
+  std::vector<StoredAlert> orphans;         // Of rules that are gone.
+  std::vector<WrittenSeries> ended;         // Likewise.
+  std::vector<LabelledSample> to_append;    // What rules wrote since the last Flush.
+  std::optional<DownTargets> down_targets;  // At the evaluation under way, once asked for.
+  std::string append_error;                 // Of the last Flush, or "".
   std::vector<Change> unstored;
   std::int64_t evaluated_at_ms = 0;
 };
 
 void RuleEngine::Impl::SetRules(std::vector<Rule> rules) {
-  std::map<std::string, Active> kept;
-  for (Entry& entry : entries) kept[entry.key] = std::move(entry.active);
+  std::map<std::string, Entry> kept;
+  for (Entry& entry : entries) kept.emplace(entry.key, std::move(entry));
   entries.clear();
+  groups.clear();
   const std::vector<std::string> keys = RuleKeys(rules);
   for (std::size_t i = 0; i < rules.size(); ++i) {
     Entry entry;
@@ -116,13 +130,31 @@ void RuleEngine::Impl::SetRules(std::vector<Rule> rules) {
     entry.query = promql::ToString(*rules[i].expr);
     entry.rule = std::move(rules[i]);
     if (const auto found = kept.find(entry.key); found != kept.end()) {
-      entry.active = std::move(found->second);
+      entry.active = std::move(found->second.active);
+      entry.written = std::move(found->second.written);
       kept.erase(found);
     }
+    const bool same_group = !entries.empty() && entries.back().rule.group == entry.rule.group &&
+                            entries.back().rule.place.file == entry.rule.place.file;
+    if (!same_group) groups.push_back({entry.rule.interval, 0, false});
+    entry.group = groups.size() - 1;
     entries.push_back(std::move(entry));
   }
-  for (auto& [key, active] : kept) {
-    for (auto& [identity, alert] : active) orphans.push_back({key, std::move(alert), 0});
+  for (auto& [key, entry] : kept) {
+    ended.push_back(std::move(entry.written));
+    for (auto& [identity, alert] : entry.active) orphans.push_back({key, std::move(alert), 0});
+  }
+  MarkRulesThatReadWritten();
+}
+
+void RuleEngine::Impl::MarkRulesThatReadWritten() {
+  std::set<std::string> written = {"ALERTS", "ALERTS_FOR_STATE"};
+  for (const Entry& entry : entries) {
+    if (entry.rule.IsRecording()) written.insert(entry.rule.record);
+  }
+  for (Entry& entry : entries) {
+    for (const promql::ExprPtr& expr : {entry.rule.expr, entry.rule.recover})
+      entry.reads_written = entry.reads_written || (expr != nullptr && ReadsAny(expr, written));
   }
 }
 
@@ -131,14 +163,15 @@ void RuleEngine::Impl::Restore(std::vector<StoredAlert> stored) {
   for (StoredAlert& each : stored) {
     Alert& alert = each.alert;
     // Nobody looked meanwhile, so that time says nothing about how long the condition held.
-    if (alert.state == AlertState::kPending)
-      alert.active_since_ms += std::max<std::int64_t>(0, now_ms - each.seen_ms);
+    const std::int64_t blind_ms = std::max<std::int64_t>(0, now_ms - each.seen_ms);
+    if (alert.state == AlertState::kPending) alert.active_since_ms += blind_ms;
+    if (alert.kept_since_ms != 0) alert.kept_since_ms += blind_ms;
     const auto entry = std::find_if(entries.begin(), entries.end(),
                                     [&](const Entry& e) { return e.key == each.rule; });
     if (entry == entries.end()) {
       orphans.push_back(std::move(each));
     } else {
-      entry->active.insert_or_assign(Identity(alert), std::move(alert));
+      entry->active.insert_or_assign(Identity(alert.labels), std::move(alert));
     }
   }
 }
@@ -167,9 +200,7 @@ void RuleEngine::Impl::EndAlert(const std::string& key, Alert alert, ResolveReas
 
 void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
                               const Moment& moment) {
-  Labels identity = labels;
-  identity.Remove(kDrillLabel);
-  const auto [place, is_new] = entry.active.try_emplace(std::move(identity));
+  const auto [place, is_new] = entry.active.try_emplace(Identity(labels));
   Alert& alert = place->second;
   if (is_new) {
     alert.labels = labels;
@@ -184,7 +215,8 @@ void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const Labelled
   }
   alert.value = sample.sample.value;
   alert.immediate = entry.rule.immediate;
-  alert.annotations = Annotations(entry.rule, sample);
+  alert.annotations = ExpandAnnotations(entry.rule, sample);
+  const bool held_again = std::exchange(alert.kept_since_ms, 0) != 0;
   const bool due = alert.state == AlertState::kPending &&
                    moment.now_ms - alert.active_since_ms >= entry.rule.for_duration.count();
   if (due) {
@@ -192,62 +224,141 @@ void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const Labelled
     alert.fired_at_ms = moment.now_ms;
     alert.event_ns = moment.event_ns;
   }
-  if (is_new || due) Note(entry.key, alert, moment.now_ms, due);
+  if (is_new || due || held_again) Note(entry.key, alert, moment.now_ms, due);
 }
 
-// Ends what the expression no longer yields.
-void RuleEngine::Impl::Vanished(Entry& entry, const std::set<Labels>& seen, const Moment& moment) {
+// Whether a firing alert without data stays, as its rule's no_data has it.
+Result<bool> RuleEngine::Impl::KeptByNoData(const Entry& entry, const Alert& alert,
+                                            const Moment& moment) {
+  if (entry.rule.no_data != NoData::kKeep) return false;
+  if (!down_targets) {
+    Result<DownTargets> found = DownTargets::At(engine, moment.now_ms);
+    if (!found) return Forward(found.error());
+    down_targets = std::move(*found);
+  }
+  return down_targets->Cover(alert.labels);
+}
+
+// Whether keep_firing_for still holds an alert whose condition ended.
+bool RuleEngine::Impl::KeptFiring(Entry& entry, Alert& alert, const Moment& moment) {
+  if (entry.rule.keep_firing_for.count() == 0) return false;
+  if (alert.kept_since_ms == 0) {
+    alert.kept_since_ms = moment.now_ms;
+    Note(entry.key, alert, moment.now_ms, false);
+  }
+  return moment.now_ms - alert.kept_since_ms < entry.rule.keep_firing_for.count();
+}
+
+// Ends what the expression no longer yields, unless something keeps it.
+Status RuleEngine::Impl::Vanished(Entry& entry, const std::set<Labels>& seen,
+                                  const Moment& moment) {
   std::vector<Labels> gone;
   for (const auto& [identity, alert] : entry.active) {
     if (!seen.contains(identity)) gone.push_back(identity);
   }
-  if (gone.empty() || !moment.settled) return;
-  std::map<Labels, double> present;
-  if (entry.rule.presence != nullptr) {
-    const Result<promql::QueryResult> found =
-        engine.EvaluateInstant(entry.rule.presence, moment.now_ms);
-    if (found) {
-      for (const LabelledSample& sample : ToVector(found->value, moment.now_ms)) {
-        Labels identity = AlertLabels(entry.rule, sample);
-        identity.Remove(kDrillLabel);
-        present[std::move(identity)] = sample.sample.value;
-      }
-    }
-  }
+  if (gone.empty() || !moment.settled) return {};
+  const Rule& rule = entry.rule;
+  const auto present = EvaluateByIdentity(engine, rule, rule.presence, moment.now_ms);
+  if (!present) return Forward(present.error());
+  const auto recovered = EvaluateByIdentity(engine, rule, rule.recover, moment.now_ms);
+  if (!recovered) return Forward(recovered.error());
   for (const Labels& identity : gone) {
-    auto node = entry.active.extract(identity);
-    const auto value = present.find(identity);
-    if (value != present.end()) node.mapped().value = value->second;
-    const bool recovered = entry.rule.presence == nullptr || value != present.end();
-    EndAlert(entry.key, std::move(node.mapped()),
-             recovered ? ResolveReason::kRecovered : ResolveReason::kNoLongerReported, moment);
+    Alert& alert = entry.active.at(identity);
+    const auto value = present->find(identity);
+    const bool is_present = rule.presence == nullptr || value != present->end();
+    if (value != present->end()) alert.value = value->second;
+    if (alert.state == AlertState::kFiring) {
+      if (is_present && rule.recover != nullptr && !recovered->contains(identity)) continue;
+      const Result<bool> kept = is_present ? false : KeptByNoData(entry, alert, moment);
+      if (!kept) return Forward(kept.error());
+      if (*kept || KeptFiring(entry, alert, moment)) continue;
+    }
+    EndAlert(entry.key, std::move(alert),
+             is_present ? ResolveReason::kRecovered : ResolveReason::kNoLongerReported, moment);
+    entry.active.erase(identity);
   }
+  return {};
 }
 
-// One rule's verdict at one moment; returns what went wrong, or "".
-std::string RuleEngine::Impl::Judge(Entry& entry, const Moment& moment) {
-  const Result<promql::QueryResult> result = engine.EvaluateInstant(entry.rule.expr, moment.now_ms);
-  if (!result) return result.error().message;
-  const std::vector<LabelledSample> samples = ToVector(result->value, moment.now_ms);
-  if (samples.size() > kMaxAlertsPerRule)
-    return fmt::format("{} alerts; a rule may have {}", samples.size(), kMaxAlertsPerRule);
+void RuleEngine::Impl::WriteAlerts(Entry& entry, std::int64_t now_ms) {
+  if (!options.append) return;
+  std::vector<LabelledSample> samples;
+  for (const auto& [identity, alert] : entry.active) AddAlertSamples(alert, now_ms, samples);
+  entry.written.Write(std::move(samples), now_ms, to_append);
+}
+
+Status RuleEngine::Impl::Record(Entry& entry, std::vector<LabelledSample> samples,
+                                const Moment& moment) {
+  std::set<Labels> seen;
+  for (LabelledSample& each : samples) {
+    each.labels = OutputLabels(entry.rule, each);
+    each.sample.time_ms = moment.now_ms;
+    if (!seen.insert(each.labels).second)
+      return Fail(ErrorCode::kInvalid, "two series give the recorded one the same labels {}",
+                  each.labels.ToString());
+  }
+  entry.written.Write(std::move(samples), moment.now_ms, to_append);
+  return {};
+}
+
+// One rule's verdict at one moment.
+Status RuleEngine::Impl::Judge(Entry& entry, const Moment& moment) {
+  Result<std::vector<LabelledSample>> samples =
+      EvaluateVector(engine, entry.rule.expr, moment.now_ms);
+  if (!samples) return Forward(samples.error());
+  const std::size_t limit = entry.rule.limit == 0 ? kMaxAlertsPerRule : entry.rule.limit;
+  if (samples->size() > limit) {
+    return Fail(ErrorCode::kLimit, "{} {}; this rule may have {}", samples->size(),
+                entry.rule.IsRecording() ? "series" : "alerts", limit);
+  }
+  if (entry.rule.IsRecording()) return Record(entry, std::move(*samples), moment);
   std::vector<Labels> labels;
   std::set<Labels> seen;
-  for (const LabelledSample& sample : samples) {
-    labels.push_back(AlertLabels(entry.rule, sample));
-    Labels identity = labels.back();
-    identity.Remove(kDrillLabel);
-    if (!seen.insert(std::move(identity)).second)
-      return fmt::format("two series give an alert the same labels {}", labels.back().ToString());
+  for (const LabelledSample& sample : *samples) {
+    labels.push_back(OutputLabels(entry.rule, sample));
+    if (!seen.insert(Identity(labels.back())).second)
+      return Fail(ErrorCode::kInvalid, "two series give an alert the same labels {}",
+                  labels.back().ToString());
   }
-  for (std::size_t i = 0; i < samples.size(); ++i) Update(entry, labels[i], samples[i], moment);
-  Vanished(entry, seen, moment);
-  return "";
+  for (std::size_t i = 0; i < samples->size(); ++i) Update(entry, labels[i], (*samples)[i], moment);
+  if (Status ended_gone = Vanished(entry, seen, moment); !ended_gone) return ended_gone;
+  WriteAlerts(entry, moment.now_ms);
+  return {};
+}
+
+// Hands over what rules wrote. A failure is said once; the samples are the store's to keep.
+void RuleEngine::Impl::Flush() {
+  if (to_append.empty() || !options.append) return;
+  const Status appended = options.append(std::exchange(to_append, {}));
+  const std::string error = appended ? "" : appended.error().message;
+  if (error != append_error && !error.empty())
+    LogError("what rules recorded cannot be saved: {}", error);
+  append_error = error;
+}
+
+void RuleEngine::Impl::ChooseDue(const Moment& moment) {
+  const bool event = moment.event_ns != 0;
+  for (Group& group : groups) {
+    const std::int64_t interval = group.interval.count();
+    if (interval == 0) {
+      group.due = moment.tick || event;
+      continue;
+    }
+    // A clock that was set back must not silence the group.
+    const bool over = moment.now_ms >= group.next_ms || moment.now_ms < group.next_ms - interval;
+    group.due = over || event;
+    if (!over) continue;
+    group.next_ms += interval;
+    if (group.next_ms <= moment.now_ms || group.next_ms > moment.now_ms + interval)
+      group.next_ms = moment.now_ms + interval;
+  }
 }
 
 void RuleEngine::Impl::EvaluateRule(Entry& entry, const Moment& moment) {
+  if (entry.reads_written) Flush();
   const std::int64_t begin_ns = options.clock->SteadyNs();
-  const std::string error = Judge(entry, moment);
+  const Status judged = Judge(entry, moment);
+  const std::string error = judged ? "" : judged.error().message;
   if (error != entry.last_error) {
     if (error.empty()) {
       LogInfo("rule {}: evaluated again", entry.key);
@@ -262,18 +373,18 @@ void RuleEngine::Impl::EvaluateRule(Entry& entry, const Moment& moment) {
   entry.evaluation_time = std::chrono::nanoseconds(options.clock->SteadyNs() - begin_ns);
 }
 
-bool RuleEngine::Impl::AnyPending() const {
+bool RuleEngine::Impl::AnyWaiting() const {
   for (const Entry& entry : entries) {
     for (const auto& [identity, alert] : entry.active) {
-      if (alert.state == AlertState::kPending) return true;
+      if (alert.state == AlertState::kPending || alert.kept_since_ms != 0) return true;
     }
   }
   return false;
 }
 
 Status RuleEngine::Impl::Store(std::int64_t now_ms) {
-  const bool pending = AnyPending();
-  if (unstored.empty() && !pending) return {};
+  const bool waiting = AnyWaiting();
+  if (unstored.empty() && !waiting) return {};
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
   if (!transaction) return Forward(transaction.error());
   std::vector<Alert> changed;
@@ -285,8 +396,8 @@ Status RuleEngine::Impl::Store(std::int64_t now_ms) {
     if (!stored) return stored;
     if (change.tell) changed.push_back(alert);
   }
-  if (pending) {
-    if (Status marked = MarkPendingSeen(database, now_ms); !marked) return marked;
+  if (waiting) {
+    if (Status marked = MarkWaitingSeen(database, now_ms); !marked) return marked;
   }
   if (!changed.empty() && options.on_changed) {
     if (Status told = options.on_changed(database, changed, now_ms); !told) return told;
@@ -313,10 +424,17 @@ Result<std::unique_ptr<RuleEngine>> RuleEngine::Create(RuleEngineOptions options
 
 Status RuleEngine::Evaluate(const Moment& moment) {
   Moment at = moment;
+  impl_->ChooseDue(moment);
+  impl_->down_targets.reset();
   if (at.event_ns == 0) at.event_ns = impl_->options.clock->SteadyNs();
   for (StoredAlert& orphan : std::exchange(impl_->orphans, {}))
     impl_->EndAlert(orphan.rule, std::move(orphan.alert), ResolveReason::kNoLongerReported, at);
-  for (Impl::Entry& entry : impl_->entries) impl_->EvaluateRule(entry, at);
+  for (WrittenSeries& written : std::exchange(impl_->ended, {}))
+    written.Write({}, at.now_ms, impl_->to_append);
+  for (Impl::Entry& entry : impl_->entries) {
+    if (impl_->groups[entry.group].due) impl_->EvaluateRule(entry, at);
+  }
+  impl_->Flush();
   impl_->evaluated_at_ms = at.now_ms;
   return impl_->Store(at.now_ms);
 }
@@ -326,15 +444,28 @@ void RuleEngine::ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig
   impl_->SetRules(std::move(rules));
 }
 
+std::optional<std::int64_t> RuleEngine::NextDueMs() const {
+  std::optional<std::int64_t> next;
+  for (const Impl::Group& group : impl_->groups) {
+    if (group.interval.count() != 0) next = std::min(next.value_or(group.next_ms), group.next_ms);
+  }
+  return next;
+}
+
 RulesSnapshot RuleEngine::Snapshot() const {
   RulesSnapshot snapshot{impl_->options.interval, impl_->evaluated_at_ms, {}};
   for (const Impl::Entry& entry : impl_->entries) {
     RuleStatus status;
-    status.alert = entry.rule.alert;
+    status.name = entry.rule.Name();
+    status.is_recording = entry.rule.IsRecording();
+    status.group = entry.rule.group;
+    status.interval = entry.rule.interval;
+    status.limit = entry.rule.limit;
     status.kind = entry.rule.kind;
     status.query = entry.query;
     status.file = entry.rule.place.file;
     status.for_duration = entry.rule.for_duration;
+    status.keep_firing_for = entry.rule.keep_firing_for;
     for (const auto& [name, text] : entry.rule.labels) status.labels[name] = text.source();
     for (const auto& [name, text] : entry.rule.annotations)
       status.annotations[name] = text.source();

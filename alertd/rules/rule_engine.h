@@ -36,6 +36,10 @@ struct RuleEngineOptions {
   std::chrono::milliseconds interval{5'000};  // For the snapshot; who calls Evaluate keeps it.
   std::optional<DrillConfig> drill;
 
+  // Takes what rules write: recorded series, ALERTS and ALERTS_FOR_STATE, stale markers among them.
+  // May be empty: then nothing is written.
+  std::function<Status(const std::vector<telemetry::LabelledSample>&)> append;
+
   // Runs within the transaction that stores the new states; where it fails, nothing is stored and
   // the same changes come again with the next evaluation.
   std::function<Status(SqliteDatabase&, std::span<const Alert> changed, std::int64_t now_ms)>
@@ -46,8 +50,8 @@ struct RuleEngineOptions {
 };
 
 // The life of alerts: inactive, pending while the condition holds for less than `for`, firing,
-// resolved. States are in `database`, `for` included; the time between two runs does not count
-// towards it.
+// resolved; as in Prometheus, save that a rule's failure leaves its alerts as they were. States are
+// in `database`, `for` included; the time between two runs does not count towards it.
 //
 // After a start nothing that was active resolves until `settled` was true once: what was not looked
 // at yet says nothing. Threads: one at a time; blocks on the source and the database.
@@ -63,15 +67,21 @@ class RuleEngine {
     std::int64_t now_ms = 0;
     std::int64_t event_ns = 0;  // Steady clock: the event that asks for it; 0 for a tick.
     bool settled = true;        // Every target was looked at since the start.
+    bool tick =
+        true;  // The interval is over; else only groups of an interval of their own are due.
   };
-  // Evaluates all rules once, stores what changed, hands it to on_changed. Fails where the database
-  // does; a rule's own failure stands in the snapshot, is logged once per change, and leaves the
-  // rule's alerts as they were.
+  // Evaluates the rules that are due, in their order, so that a rule sees what the ones before it
+  // recorded: with an event all of them, otherwise as each group's interval has it. Stores what
+  // changed, hands it to on_changed. Fails where the database does; a rule's own failure stands in
+  // the snapshot, is logged once per change, and leaves the rule's alerts as they were.
   Status Evaluate(const Moment& moment);
 
   // Takes other rules, at once: alerts of rules that stay the same by name keep their state, the
   // others resolve at the next evaluation as no longer reported.
   void ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill);
+
+  // When the next group with an interval of its own is due; no value where there is none.
+  std::optional<std::int64_t> NextDueMs() const;
 
   RulesSnapshot Snapshot() const;
 

@@ -1,5 +1,6 @@
 #include "alertd/rules/rule_runner.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -17,7 +18,8 @@ struct RuleRunner::Impl {
   };
 
   void Run();
-  void EvaluateOnce(std::int64_t event_ns, std::optional<NewRules> replacement);
+  void EvaluateOnce(std::int64_t event_ns, bool tick, std::optional<NewRules> replacement);
+  Steady::time_point NextOwn() const;
 
   std::unique_ptr<RuleEngine> engine;  // Of the thread's alone.
   std::function<bool()> settled;
@@ -37,29 +39,40 @@ struct RuleRunner::Impl {
 
 void RuleRunner::Impl::Run() {
   Steady::time_point next = Steady::now();
+  Steady::time_point next_own = NextOwn();
   std::unique_lock lock(mutex);
   while (!stopping) {
-    changed.wait_until(lock, next, [&] { return stopping || wanted; });
+    changed.wait_until(lock, std::min(next, next_own), [&] { return stopping || wanted; });
     if (stopping) return;
-    if (!wanted && Steady::now() < next) continue;
-    if (!wanted) next = std::max(next + interval, Steady::now());
+    const bool tick = wanted || Steady::now() >= next;
+    if (!tick && Steady::now() < next_own) continue;
+    if (tick && !wanted) next = std::max(next + interval, Steady::now());
     wanted = false;
     const std::int64_t event = std::exchange(event_ns, 0);
     std::optional<NewRules> rules = std::exchange(replacement, std::nullopt);
     lock.unlock();
-    EvaluateOnce(event, std::move(rules));
+    EvaluateOnce(event, tick, std::move(rules));
     RulesSnapshot latest = engine->Snapshot();
+    next_own = NextOwn();
     lock.lock();
     latest.interval = interval;
     snapshot = std::make_shared<const RulesSnapshot>(std::move(latest));
   }
 }
 
-void RuleRunner::Impl::EvaluateOnce(std::int64_t event, std::optional<NewRules> rules) {
+// When the next group with an interval of its own is due.
+RuleRunner::Impl::Steady::time_point RuleRunner::Impl::NextOwn() const {
+  const std::optional<std::int64_t> due_ms = engine->NextDueMs();
+  if (!due_ms) return Steady::time_point::max();
+  return Steady::now() +
+         std::chrono::milliseconds(std::max<std::int64_t>(0, *due_ms - clock->NowMs()));
+}
+
+void RuleRunner::Impl::EvaluateOnce(std::int64_t event, bool tick, std::optional<NewRules> rules) {
   if (rules) engine->ReplaceRules(std::move(rules->rules), std::move(rules->drill));
   // Asked first: what is looked at during the evaluation is not in it.
   const bool is_settled = settled();
-  const Status stored = engine->Evaluate({clock->NowMs(), event, is_settled});
+  const Status stored = engine->Evaluate({clock->NowMs(), event, is_settled, tick});
   const std::string error = stored ? "" : stored.error().message;
   if (error != store_error) {
     if (error.empty()) {

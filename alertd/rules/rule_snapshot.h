@@ -12,11 +12,16 @@ namespace atalaya::alertd {
 
 // One rule after its last evaluation: what /api/v1/rules and /api/v1/alerts show.
 struct RuleStatus {
-  std::string alert;
-  std::string kind;   // "expr", "disk", "down", "hung", "temperature".
-  std::string query;  // As PromQL.
+  std::string name;  // Of the alert, or of the metric that it records.
+  bool is_recording = false;
+  std::string group;
+  std::chrono::milliseconds interval{0};  // Of its group; 0: the snapshot's.
+  std::size_t limit = 0;                  // 0: none of its own.
+  std::string kind;                       // "record", "expr", "disk", "down" and so on.
+  std::string query;                      // As PromQL.
   std::string file;
   std::chrono::milliseconds for_duration{0};
+  std::chrono::milliseconds keep_firing_for{0};
   std::map<std::string, std::string> labels;       // As written, templates not expanded.
   std::map<std::string, std::string> annotations;  // As written.
   bool evaluated = false;                          // At least once; the rest is void before.

@@ -64,8 +64,7 @@ class RuleBench::Source : public telemetry::SeriesSource {
 std::vector<Rule> ParseRules(const std::string& toml) {
   Result<ConfigFile> file = ConfigFile::Parse(toml, "rules.toml");
   EXPECT_TRUE(file) << (file ? "" : file.error().message);
-  std::vector<Rule> rules;
-  for (ConfigTable& table : file->Root().Tables("rule")) rules.push_back(ReadRule(table));
+  std::vector<Rule> rules = ReadRules(file->Root());
   const Status good = file->Finish();
   EXPECT_TRUE(good) << (good ? "" : good.error().message);
   return rules;
@@ -93,6 +92,13 @@ void RuleBench::MakeEngine(std::vector<Rule> rules) {
   options.source = source_.get();
   options.clock = &clock_;
   options.drill = drill_;
+  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) -> Status {
+    for (const telemetry::LabelledSample& each : samples) {
+      source_->series[each.labels].push_back({each.sample.time_ms, each.sample.value});
+      written.push_back(each);
+    }
+    return {};
+  };
   options.on_changed = [this](SqliteDatabase&, std::span<const Alert> changed,
                               std::int64_t) -> Status {
     if (refuse_changes) return Fail(ErrorCode::kIo, "the outbox is full");

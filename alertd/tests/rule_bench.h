@@ -39,9 +39,10 @@ class RuleBench {
   void Restart(Offset offset);
   void ReplaceRules(const std::string& rules_toml);
 
-  std::vector<Alert> Alerts() const;  // Pending and firing.
-  std::vector<Alert> told;            // What notices would be made of, in order.
-  bool refuse_changes = false;        // Makes on_changed fail.
+  std::vector<Alert> Alerts() const;               // Pending and firing.
+  std::vector<Alert> told;                         // What notices would be made of, in order.
+  std::vector<telemetry::LabelledSample> written;  // What rules recorded, in order.
+  bool refuse_changes = false;                     // Makes on_changed fail.
 
   RulesSnapshot Snapshot() const { return engine_->Snapshot(); }
   std::int64_t Ms(Offset offset) const { return start_ms_ + offset.count(); }

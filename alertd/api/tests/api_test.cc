@@ -244,7 +244,8 @@ std::shared_ptr<const RulesSnapshot> OneFiringRule() {
   snapshot.interval = std::chrono::seconds(5);
   snapshot.evaluated_at_ms = 1'700'000'000'000;
   RuleStatus rule;
-  rule.alert = "DiskSpaceLow";
+  rule.name = "DiskSpaceLow";
+  rule.group = "disk";
   rule.query = "free < 10";
   rule.file = "/etc/rules/disk.toml";
   rule.for_duration = std::chrono::minutes(5);
@@ -260,7 +261,7 @@ std::shared_ptr<const RulesSnapshot> OneFiringRule() {
   alert.value = 9;
   rule.alerts = {alert};
   RuleStatus broken = rule;
-  broken.alert = "Broken";
+  broken.name = "Broken";
   broken.alerts.clear();
   broken.state = AlertState::kInactive;
   broken.last_error = "many-to-many";
