@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "query") return alertd::RunQueryCommand(argc - 1, argv + 1);
   if (command == "promqltest") return alertd::RunPromqlTestCommand(argc - 1, argv + 1);
+  if (command == "test") return alertd::RunTestCommand(argc - 1, argv + 1);
   Result<alertd::Options> options = alertd::ParseOptions(argc, argv);
   if (!options) return End(options.error(), kUsageError);
   StopSignal stop = StopSignal::Install();

@@ -13,4 +13,8 @@ int RunQueryCommand(int argc, const char* const* argv);
 // `N passed, N failed, N skipped`. 1 where anything failed or a file cannot be read.
 int RunPromqlTestCommand(int argc, const char* const* argv);
 
+// `cloud_alertd test FILE...`: runs unit tests of rules; the last line is `N passed, N failed`. 1
+// where anything failed or a file cannot be read.
+int RunTestCommand(int argc, const char* const* argv);
+
 }  // namespace atalaya::alertd

@@ -9,6 +9,7 @@
 #include "alertd/rules/verdict.h"
 #include "alertd/rules/written_series.h"
 #include "base/log.h"
+#include "promql/parser.h"
 
 namespace atalaya::alertd {
 namespace {
@@ -215,7 +216,12 @@ void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const Labelled
   }
   alert.value = sample.sample.value;
   alert.immediate = entry.rule.immediate;
-  alert.annotations = ExpandAnnotations(entry.rule, sample);
+  alert.annotations = ExpandAnnotations(
+      entry.rule, sample, [&](const std::string& text) -> Result<std::vector<LabelledSample>> {
+        const Result<promql::ExprPtr> expr = promql::Parse(text);
+        if (!expr) return Forward(expr.error());
+        return EvaluateVector(engine, *expr, moment.now_ms);
+      });
   const bool held_again = std::exchange(alert.kept_since_ms, 0) != 0;
   const bool due = alert.state == AlertState::kPending &&
                    moment.now_ms - alert.active_since_ms >= entry.rule.for_duration.count();

@@ -1,21 +1,30 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "alertd/rules/template_functions.h"
 #include "base/result.h"
 #include "telemetry/labels.h"
 
 namespace atalaya::alertd {
 
-// Text with `{{ $labels.NAME }}`, `{{ $value }}` and `{{ FUNCTION ARGUMENT }}`, where FUNCTION is
-// `humanize` or `humanize1024`, as in Prometheus's templates. A label that is absent is "".
-// Threads: any.
+struct TemplateNode;
+
+// What a template speaks of.
+struct TemplateData {
+  telemetry::Labels labels;
+  double value = 0;
+  TemplateQuery query;  // May be empty: `query` fails.
+};
+
+// Text with actions of Go's text/template, as far as Prometheus's alerts use them: `{{ $labels.x
+// }}`,
+// `{{ $value }}`, `.Labels`, `.Value`, functions, pipelines, variables, if, range, with, comments
+// and `{{-`. A label that is absent is "". Threads: any.
 class TextTemplate {
  public:
-  TextTemplate() = default;
-
   // kInvalid with the offset of the fault, from 1: `1:9: unknown function "humanise"; did you mean
   // "humanize"?`.
   static Result<TextTemplate> Parse(std::string_view text);
@@ -23,19 +32,15 @@ class TextTemplate {
   // `{{ $labels.x }}` as it was written, for people and the API.
   const std::string& source() const { return source_; }
 
-  // Never fails: where a function cannot be applied (`humanize` of a label that is no number), the
-  // plain text stays and the error stands in its place.
-  std::string Expand(const telemetry::Labels& labels, double value) const;
+  // Never fails: where a function cannot be applied, the text as written and the error stand in its
+  // place. Time and text are bounded (kMaxTemplateText).
+  std::string Expand(const TemplateData& data) const;
 
  private:
-  enum class Kind { kText, kLabel, kValue };
-  struct Part {
-    Kind kind = Kind::kText;
-    std::string text;      // The text, or the label's name.
-    std::string function;  // "" for none.
-  };
   std::string source_;
-  std::vector<Part> parts_;
+  std::shared_ptr<const TemplateNode> root_;  // Null where there is only text.
 };
+
+inline constexpr std::size_t kMaxTemplateText = 64u << 10;  // Of one expansion.
 
 }  // namespace atalaya::alertd

@@ -22,7 +22,7 @@ Labels OutputLabels(const Rule& rule, const LabelledSample& sample) {
   series.Remove(telemetry::kMetricName);
   Labels labels = series;
   for (const auto& [name, text] : rule.labels)
-    labels.Set(name, text.Expand(series, sample.sample.value));
+    labels.Set(name, text.Expand({series, sample.sample.value, {}}));
   if (rule.IsRecording()) {
     labels.Set(telemetry::kMetricName, rule.record);
   } else {
@@ -31,11 +31,11 @@ Labels OutputLabels(const Rule& rule, const LabelledSample& sample) {
   return labels;
 }
 
-std::map<std::string, std::string> ExpandAnnotations(const Rule& rule,
-                                                     const LabelledSample& sample) {
+std::map<std::string, std::string> ExpandAnnotations(const Rule& rule, const LabelledSample& sample,
+                                                     const TemplateQuery& query) {
   std::map<std::string, std::string> annotations;
-  for (const auto& [name, text] : rule.annotations)
-    annotations[name] = text.Expand(sample.labels, sample.sample.value);
+  const TemplateData data{sample.labels, sample.sample.value, query};
+  for (const auto& [name, text] : rule.annotations) annotations[name] = text.Expand(data);
   return annotations;
 }
 

@@ -22,8 +22,10 @@ Result<std::vector<telemetry::LabelledSample>> EvaluateVector(const promql::Engi
 // The labels of the alert, or of the recorded series, that `rule` makes of a sample.
 telemetry::Labels OutputLabels(const Rule& rule, const telemetry::LabelledSample& sample);
 
+// `query` is what the templates may ask.
 std::map<std::string, std::string> ExpandAnnotations(const Rule& rule,
-                                                     const telemetry::LabelledSample& sample);
+                                                     const telemetry::LabelledSample& sample,
+                                                     const TemplateQuery& query);
 
 // `drill="true"` comes and goes with the configuration, so an alert is known by the others.
 inline constexpr std::string_view kDrillLabel = "drill";
