@@ -27,6 +27,11 @@ job = "node"
 targets = ["{HOST}:{ports['exporter']}"]
 interval = "5s"
 
+[[scrape]]
+job = "cloud_alertd"
+targets = ["{HOST}:{ports['alertd']}"]
+interval = "15s"
+
 [[process]]
 name = "{SERVER}"
 stats_file = "{stats_file}"
