@@ -1,5 +1,4 @@
-"""Writes dashboards/server.json, host.json, alerts.json and stress.json, which are kept in the tree: a panel is a line here,
-and thirty lines there. overview.json is kept by hand.
+"""Writes the files in dashboards/, which are kept in the tree: a panel is a line here, and thirty lines there.
 
     python3 grafana/generate.py
 """
@@ -15,11 +14,24 @@ RATE = "[$__rate_interval]"
 
 RED_ABOVE_0 = [("green", None), ("red", 1e-9)]
 SHARE = [("green", None), ("yellow", 0.8), ("red", 0.95)]
-# As the shipped rules have them: rules/host.toml and rules/cloud_server.toml.
+# As the shipped rules have them, rules/host.toml and rules/cloud_server.toml; tests/system/grafana_dashboard.py compares.
 DISK_USED = [("green", None), ("yellow", 0.85), ("red", 0.95)]
+INODES_USED = [("green", None), ("red", 0.9)]
+MEMORY_USED = [("green", None), ("red", 0.95)]
+CPU_BUSY = [("green", None), ("red", 0.95)]
+LOAD = [("green", None), ("red", 4)]
 TEMPERATURE = [("green", None), ("red", 80)]
 HEARTBEAT = [("green", None), ("red", 3)]
 UP = [("red", None), ("green", 1)]
+UP_WORDS = {"0": {"text": "down", "index": 0}, "1": {"text": "up", "index": 1}}
+
+NOT_IN_MEMORY = HOST + ',fstype!~"tmpfs|ramfs"'
+DISK_SHARE = f"1 - node_filesystem_avail_bytes{{{NOT_IN_MEMORY}}} / node_filesystem_size_bytes{{{NOT_IN_MEMORY}}}"
+INODE_SHARE = f"1 - node_filesystem_files_free{{{NOT_IN_MEMORY}}} / node_filesystem_files{{{NOT_IN_MEMORY}}}"
+MEMORY_SHARE = f"1 - node_memory_MemAvailable_bytes{{{HOST}}} / node_memory_MemTotal_bytes{{{HOST}}}"
+CPU_SHARE = f'1 - avg by (instance) (rate(node_cpu_seconds_total{{{HOST},mode="idle"}}{RATE}))'
+LOAD_PER_CPU = (f"node_load1{{{HOST}}} / on (instance, job) "
+                f'count by (instance, job) (node_cpu_seconds_total{{{HOST},mode="idle"}})')
 
 
 def rate(metric: str, labels: str = SERVER, more: str = "") -> str:
@@ -39,8 +51,8 @@ def by(labels: str, expression: str) -> str:
 
 
 def panel(kind: str, title: str, description: str, unit: str, *queries: tuple[str, str], width: int = 8, height: int = 7,
-          steps=None, stack: bool = False) -> dict:
-    """`queries`: expression and legend; `steps`: colour and from which value."""
+          steps=None, stack: bool = False, words: dict | None = None) -> dict:
+    """`queries`: expression and legend; `steps`: colour and from which value; `words`: what is shown in place of a value."""
     instant = kind != "timeseries"
     made = {
         "type": kind, "title": title, "description": description, "datasource": SOURCE,
@@ -52,6 +64,8 @@ def panel(kind: str, title: str, description: str, unit: str, *queries: tuple[st
             "thresholds": {"mode": "absolute", "steps": [{"color": c, "value": v} for c, v in steps or [("green", None)]]},
             "color": {"mode": "thresholds" if instant else "palette-classic"}}, "overrides": []},
     }
+    if words:
+        made["fieldConfig"]["defaults"]["mappings"] = [{"type": "value", "options": words}]
     if kind == "timeseries":
         made["fieldConfig"]["defaults"]["custom"] = {
             "drawStyle": "line", "lineWidth": 1, "fillOpacity": 40 if stack else 10, "showPoints": "never",
@@ -109,9 +123,8 @@ def dashboard(name: str, title: str, description: str, panels: list[dict], serve
         variables.append(variable("server", "Server", f"label_values(cloud_server_up{{{HOST}}}, server)"))
         annotations.append(annotation("Server starts", "blue", f"resets(cloud_server_uptime_seconds{{{SERVER}}}{RATE}) > 0",
                                       "{{server}} was started"))
-    else:
-        annotations.append(annotation("Boots", "blue", f"changes(node_boot_time_seconds{{{HOST}}}{RATE}) > 0",
-                                      "{{instance}} was booted"))
+    annotations.append(annotation("Boots", "purple", f"changes(node_boot_time_seconds{{{HOST}}}{RATE}) > 0",
+                                  "{{instance}} was booted"))
     made = {
         "uid": f"atalaya-{name}", "title": f"Atalaya / {title}", "description": description, "tags": ["atalaya"],
         "schemaVersion": 38, "version": 1, "editable": True, "graphTooltip": 1, "refresh": "5s",
@@ -120,6 +133,62 @@ def dashboard(name: str, title: str, description: str, panels: list[dict], serve
                    "keepTime": True, "icon": "external link", "targetBlank": False}],
         "annotations": {"list": annotations}, "templating": {"list": variables}, "panels": lay_out(panels)}
     (FOLDER / f"{name}.json").write_text(json.dumps(made, indent=2) + "\n")
+
+
+def firing(width: int) -> dict:
+    return panel("stat", "Firing", "Alerts that fire now.", "none", ('count(ALERTS{alertstate="firing"}) or vector(0)', "firing"),
+                 width=width, height=5, steps=RED_ABOVE_0)
+
+
+def alert_table(width: int) -> dict:
+    return panel("table", "Alerts", "Each alert that is pending or fires, with its labels.", "none", ("ALERTS", "{{alertname}}"),
+                 width=width, height=5)
+
+
+def overview():
+    dashboard("overview", "Overview", "Is it healthy, and what needs me: the packet servers and the machines they run on.", [
+        row("What needs me"),
+        firing(width=4),
+        panel("stat", "Servers", "Whether each packet server runs and its loops turn. Anything but up needs somebody.", "none",
+              (f"max by (instance, server) ({gauge('cloud_server_up')})", "{{server}}"), width=4, height=5, steps=UP, words=UP_WORDS),
+        panel("stat", "Exporters", "Whether the exporter of each host can be scraped.", "none",
+              (gauge("up", HOST), "{{instance}}"), width=4, height=5, steps=UP, words=UP_WORDS),
+        alert_table(width=12),
+        panel("table", "State", "Each server is up, hung (alive, a loop does not turn), dead (gone without a word), stopping or absent.",
+              "none", (gauge("cloud_server_state") + " == 1", "{{server}}: {{state}}"), width=12, height=5),
+        panel("stat", "Server uptime", "How long each server has been running. A small number after a large one is a restart.", "s",
+              (gauge("cloud_server_uptime_seconds"), "{{server}}"), width=6, height=5),
+        panel("stat", "Host uptime", "How long each host has been running.", "s",
+              (gauge("node_time_seconds", HOST) + " - " + gauge("node_boot_time_seconds", HOST), "{{instance}}"), width=6, height=5),
+        row("Servers"),
+        panel("timeseries", "Packets", "MQTT packets in and out of each server each second, all types together.", "pps",
+              (by("server", rate("cloud_server_packets_received_total")), "{{server}}: received"),
+              (by("server", rate("cloud_server_packets_sent_total")), "{{server}}: sent")),
+        panel("timeseries", "Connections", "Connections open now, and accepted each minute: a storm of reconnects lifts the second line.",
+              "short", (by("server", gauge("cloud_server_connections")), "{{server}}: open"),
+              ("60 * " + by("server", rate("cloud_server_connections_accepted_total")), "{{server}}: accepted/min")),
+        panel("timeseries", "Dropped and malformed", "Publishes that a subscriber did not get, and packets that broke the protocol.", "pps",
+              (by("server, reason", rate("cloud_server_publishes_dropped_total")), "{{server}}: dropped, {{reason}}"),
+              (by("server", rate("cloud_server_packets_malformed_total")), "{{server}}: malformed"), steps=RED_ABOVE_0),
+        panel("timeseries", "Loop heartbeat age", "How long ago the slowest loop of each server turned; over 3 s it counts as hung.", "s",
+              (f"max by (server) ({gauge('cloud_server_loop_heartbeat_age_seconds')})", "{{server}}"), steps=HEARTBEAT),
+        panel("timeseries", "Server CPU", "CPUs that each server uses.", "none",
+              (rate("cloud_server_process_cpu_seconds_total"), "{{server}}")),
+        panel("timeseries", "Server memory", "Memory of each server that is in RAM.", "bytes",
+              (gauge("cloud_server_process_resident_memory_bytes"), "{{server}}")),
+        row("Hosts"),
+        panel("timeseries", "CPU busy", "Share of all CPUs that is busy; CpuBusy fires at 95%.", "percentunit",
+              (CPU_SHARE, "{{instance}}"), steps=CPU_BUSY),
+        panel("timeseries", "Memory used", "Share of the memory that could not be given to a new program; MemoryLow fires at 95%.",
+              "percentunit", (MEMORY_SHARE, "{{instance}}"), steps=MEMORY_USED),
+        panel("timeseries", "Load", "Load average over one minute for each CPU; LoadHigh fires above 4.", "short",
+              (LOAD_PER_CPU, "{{instance}}"), steps=LOAD),
+        panel("bargauge", "Space used", "Share of each file system that is used; the shipped rules warn at 85% and alert at 95%.",
+              "percentunit", (DISK_SHARE, "{{instance}} {{mountpoint}}"), width=12, steps=DISK_USED),
+        panel("timeseries", "Network", "Bytes received and sent each second, by device.", "Bps",
+              (rate("node_network_receive_bytes_total", HOST), "{{instance}} {{device}} received"),
+              (rate("node_network_transmit_bytes_total", HOST), "{{instance}} {{device}} sent"), width=12),
+    ], servers=True)
 
 
 def server():
@@ -164,14 +233,15 @@ def server():
         panel("timeseries", "Loop lag", "How late an event loop comes to what waits for it: 99th percentile.", "s",
               (quantile(0.99, "cloud_server_loop_lag_seconds"), "{{server}}: p99")),
         row("Journal"),
-        panel("timeseries", "Commits", "Time from the first record of a commit to all of it on disk: median and 99th percentile.", "s",
+        panel("timeseries", "Commit latency", "Time from the first record of a commit to all of it on disk: median and 99th percentile.", "s",
               (quantile(0.5, "cloud_server_journal_commit_seconds"), "{{server}}: p50"),
               (quantile(0.99, "cloud_server_journal_commit_seconds"), "{{server}}: p99")),
         panel("timeseries", "Journal bytes", "Bytes that are not durable yet, and the size of the journal's segments.", "bytes",
               (gauge("cloud_server_journal_pending_bytes"), "{{server}}: pending"),
               (gauge("cloud_server_journal_file_bytes"), "{{server}}: on disk")),
-        panel("timeseries", "Records", "Records made durable each second.", "none",
-              (by("server", rate("cloud_server_journal_records_total")), "{{server}}")),
+        panel("timeseries", "Commits", "Commits of the journal, and the records in them, each second.", "none",
+              (by("server", rate("cloud_server_journal_commit_seconds_count")), "{{server}}: commits"),
+              (by("server", rate("cloud_server_journal_records_total")), "{{server}}: records")),
         row("Saturation"),
         panel("timeseries", "Loop busy", "Share of its time that an event loop works rather than waits. At 1 it is the limit.",
               "percentunit", (rate("cloud_server_loop_busy_seconds_total"), "{{server}}"), steps=SHARE),
@@ -194,15 +264,14 @@ def host():
     dashboard("host", "Host", "The machine: how much of each resource is used, how much waits for it, what fails.", [
         row("CPU"),
         panel("timeseries", "CPU by mode", "CPUs in use, by what they do.", "none",
-              (by("mode", rate("node_cpu_seconds_total", HOST, ',mode!="idle"')), "{{mode}}"), width=12, stack=True),
-        panel("timeseries", "Waiting for CPU", "Share of time in which something could have run and had no CPU; load per CPU.",
-              "percentunit", (rate("node_pressure_cpu_waiting_seconds_total", HOST), "{{instance}}: pressure"),
-              (gauge("node_load1", HOST) + f" / on (instance, job) count by (instance, job) (node_cpu_seconds_total{{{HOST},mode=\"idle\"}})",
-               "{{instance}}: load"), width=12),
+              (by("mode", rate("node_cpu_seconds_total", HOST, ',mode!="idle"')), "{{mode}}"), stack=True),
+        panel("timeseries", "Waiting for CPU", "Share of time in which something could have run and had no CPU.", "percentunit",
+              (rate("node_pressure_cpu_waiting_seconds_total", HOST), "{{instance}}")),
+        panel("timeseries", "Load", "Load average over one minute for each CPU; LoadHigh fires above 4.", "short",
+              (LOAD_PER_CPU, "{{instance}}"), steps=LOAD),
         row("Memory"),
-        panel("timeseries", "Memory used", "Share of the memory that could not be given to a new program.", "percentunit",
-              (f"1 - {gauge('node_memory_MemAvailable_bytes', HOST)} / {gauge('node_memory_MemTotal_bytes', HOST)}", "{{instance}}"),
-              steps=SHARE),
+        panel("timeseries", "Memory used", "Share of the memory that could not be given to a new program; MemoryLow fires at 95%.",
+              "percentunit", (MEMORY_SHARE, "{{instance}}"), steps=MEMORY_USED),
         panel("timeseries", "Paging", "Pages read from and written to disk each second, swap included.", "none",
               (rate("node_vmstat_pgpgin", HOST), "{{instance}}: in"), (rate("node_vmstat_pgpgout", HOST), "{{instance}}: out")),
         panel("timeseries", "Waiting for memory", "Share of time in which something waited for memory; processes killed for it.",
@@ -210,16 +279,14 @@ def host():
               (rate("node_vmstat_oom_kill", HOST), "{{instance}}: kills/s"), steps=[("green", None), ("red", 0.1)]),
         row("Disks"),
         panel("bargauge", "Space used", "Share of each file system that is used; the shipped rules warn at 85% and alert at 95%.",
-              "percentunit", ('1 - node_filesystem_avail_bytes{%s,fstype!~"tmpfs|ramfs"} / node_filesystem_size_bytes{%s,fstype!~"tmpfs|ramfs"}'
-                              % (HOST, HOST), "{{instance}} {{mountpoint}}"), steps=DISK_USED),
+              "percentunit", (DISK_SHARE, "{{instance}} {{mountpoint}}"), steps=DISK_USED),
         panel("timeseries", "Disk busy", "Share of time in which a disk had at least one request under way.", "percentunit",
               (rate("node_disk_io_time_seconds_total", HOST), "{{instance}} {{device}}"), steps=SHARE),
         panel("timeseries", "Disk traffic", "Bytes read from and written to disks each second.", "Bps",
               (rate("node_disk_read_bytes_total", HOST), "{{device}} read"),
               (rate("node_disk_written_bytes_total", HOST), "{{device}} written")),
-        panel("timeseries", "Inodes used", "Share of each file system's inodes that is used.", "percentunit",
-              ('1 - node_filesystem_files_free{%s,fstype!~"tmpfs|ramfs"} / node_filesystem_files{%s,fstype!~"tmpfs|ramfs"}'
-               % (HOST, HOST), "{{instance}} {{mountpoint}}"), width=12, steps=DISK_USED),
+        panel("timeseries", "Inodes used", "Share of each file system's inodes that is used; InodesLow fires at 90%.", "percentunit",
+              (INODE_SHARE, "{{instance}} {{mountpoint}}"), width=12, steps=INODES_USED),
         panel("timeseries", "Waiting for disks", "Share of time in which something waited for a disk.", "percentunit",
               (rate("node_pressure_io_waiting_seconds_total", HOST), "{{instance}}"), width=12),
         row("Network"),
@@ -248,13 +315,11 @@ def host():
 def alerts():
     dashboard("alerts", "Alerts", "What fires, since when, and the figures that the shipped rules look at.", [
         row("Now"),
-        panel("stat", "Firing", "Alerts that fire now.", "none", ('count(ALERTS{alertstate="firing"}) or vector(0)', "firing"),
-              width=4, height=5, steps=RED_ABOVE_0),
+        firing(width=4),
         panel("stat", "Pending", "Alerts whose condition holds, though not yet for as long as the rule asks.", "none",
               ('count(ALERTS{alertstate="pending"}) or vector(0)', "pending"), width=4, height=5,
               steps=[("green", None), ("yellow", 1)]),
-        panel("table", "Alerts", "Each alert that is pending or fires, with its labels.", "none",
-              ("ALERTS", "{{alertname}}"), width=16, height=5),
+        alert_table(width=16),
         panel("timeseries", "Firing over time", "How many alerts fired, by name and severity.", "none",
               ('count by (alertname, severity) (ALERTS{alertstate="firing"})', "{{alertname}} ({{severity}})"), width=24, stack=True),
         row("What the rules look at"),
@@ -265,8 +330,7 @@ def alerts():
         panel("timeseries", "Exporters", "1 while the exporter of a host can be scraped; ExporterDown looks at it.", "none",
               (gauge("up", HOST), "{{instance}}")),
         panel("timeseries", "Disk space used", "DiskSpaceLow fires at 85%, DiskSpaceCritical at 95%.", "percentunit",
-              ('1 - node_filesystem_avail_bytes{%s,fstype!~"tmpfs|ramfs"} / node_filesystem_size_bytes{%s,fstype!~"tmpfs|ramfs"}'
-               % (HOST, HOST), "{{instance}} {{mountpoint}}"), width=12, steps=DISK_USED),
+              (DISK_SHARE, "{{instance}} {{mountpoint}}"), width=12, steps=DISK_USED),
         panel("timeseries", "Temperature", "TemperatureHigh fires over 80 degrees.", "celsius",
               (gauge("node_hwmon_temp_celsius", HOST), "{{instance}} {{chip}} {{sensor}}"), width=12, steps=TEMPERATURE),
     ], servers=True)
@@ -310,8 +374,8 @@ def stress():
     ], servers=True)
 
 
+DASHBOARDS = [overview, server, host, alerts, stress]
+
 if __name__ == "__main__":
-    server()
-    host()
-    alerts()
-    stress()
+    for write in DASHBOARDS:
+        write()

@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import tempfile
+import tomllib
 
 import harness
 from harness import ROOT, Bench, wait_for
@@ -17,8 +18,39 @@ RATE_INTERVAL = "5s"
 KNOWN_UNITS = {"none", "short", "s", "bytes", "Bps", "pps", "percentunit", "celsius"}
 # A dashboard may ask for what is not there on a good day.
 MAY_BE_EMPTY = re.compile(r"resets\(|changes\(|node_hwmon_temp_celsius|_success\{.*== 0")
+STATS_SEGMENT = (ROOT / "telemetry" / "stats_segment.h").read_text()
+HUNG_AFTER = int(re.search(r"milliseconds kHungAfter\{(\d+)\}", STATS_SEGMENT).group(1)) / 1000
 LOAD = ["run", "p2p", "--clients", "4", "--rate", "200", "--qos", "1", "--duration", "300s"]
 RULE = {"alert": "Watching", "expr": "vector(1)", "labels": {"severity": "info"}}  # So that ALERTS is there.
+
+
+def shipped_thresholds() -> dict[str, list[float]]:
+    """{what an expression contains: where the shipped rules on it fire, in the unit of the panels}"""
+    rules = {}
+    for path in (ROOT / "rules").glob("*.toml"):
+        rules |= {rule["alert"]: rule for rule in tomllib.loads(path.read_text()).get("rule", []) if "alert" in rule}
+
+    def used(alert: str, kind: str) -> float:
+        return 1 - float(rules[alert][kind]["free_below"].rstrip("%")) / 100
+    return {
+        "node_filesystem_avail_bytes": [used("DiskSpaceLow", "disk"), used("DiskSpaceCritical", "disk")],
+        "node_filesystem_files_free": [used("InodesLow", "inode")],
+        "node_memory_MemAvailable_bytes": [used("MemoryLow", "memory")],
+        "avg by (instance) (rate(node_cpu_seconds_total": [rules["CpuBusy"]["cpu"]["above"] / 100],
+        "node_load1": [rules["LoadHigh"]["load"]["above"]],
+        "node_hwmon_temp_celsius": [rules["TemperatureHigh"]["temperature"]["above"]],
+        "cloud_server_loop_heartbeat_age_seconds": [HUNG_AFTER],
+    }
+
+
+def check_thresholds(panel: dict, shipped: dict[str, list[float]]):
+    """A panel whose figure a shipped rule looks at changes its colour where that rule fires."""
+    steps = [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
+    for target in panel["targets"]:
+        for part, wanted in shipped.items():
+            if part in target["expr"]:
+                assert [round(step, 6) for step in steps] == [round(step, 6) for step in wanted], \
+                    f"{panel['title']}: colours change at {steps}, the rules fire at {wanted}"
 
 
 def panels_of(dashboard: dict) -> list[dict]:
@@ -56,19 +88,22 @@ def check_panel(panel: dict):
             assert window == "$__rate_interval", f"{title}: {expression}"
 
 
-def check_structure(dashboard: dict):
+def check_structure(dashboard: dict, shipped: dict[str, list[float]]):
     assert re.fullmatch(r"atalaya-[a-z-]+", dashboard["uid"]), dashboard["uid"]
     names = [variable["name"] for variable in dashboard["templating"]["list"]]
     assert names[:3] == ["datasource", "job", "instance"], names
     assert any(link["type"] == "dashboards" and link["tags"] == ["atalaya"] for link in dashboard["links"]), dashboard["uid"]
     assert "atalaya" in dashboard["tags"], dashboard["uid"]
     notes = " ".join(note["expr"] for note in dashboard["annotations"]["list"])
-    assert "ALERTS{" in notes and re.search(r"resets\(|changes\(", notes), f"{dashboard['uid']}: alerts and restarts"
+    restarts = ["changes(node_boot_time_seconds{"] + (["resets(cloud_server_uptime_seconds{"] if "server" in names else [])
+    for wanted in ["ALERTS{", *restarts]:
+        assert wanted in notes, f"{dashboard['uid']}: no annotation of {wanted}"
     panels = panels_of(dashboard)
     check_layout(panels)
     for panel in panels:
         if panel["type"] != "row":
             check_panel(panel)
+            check_thresholds(panel, shipped)
 
 
 def as_prometheus(expression: str) -> str:
@@ -110,10 +145,10 @@ def check_generated():
     spec.loader.exec_module(generate)
     with tempfile.TemporaryDirectory() as folder:
         generate.FOLDER = pathlib.Path(folder)
-        for name in ("server", "host", "alerts", "stress"):
-            getattr(generate, name)()
-            kept = ROOT / "grafana" / "dashboards" / f"{name}.json"
-            assert (generate.FOLDER / kept.name).read_text() == kept.read_text(), f"run grafana/generate.py: {name}.json differs"
+        for write in generate.DASHBOARDS:
+            write()
+        made = {path.name: path.read_text() for path in generate.FOLDER.iterdir()}
+    assert made == {path.name: path.read_text() for path in DASHBOARDS}, "run grafana/generate.py: a dashboard differs"
 
 
 def check_provisioning():
@@ -135,8 +170,9 @@ def main():
     dashboards = {path.name: json.loads(path.read_text()) for path in DASHBOARDS}
     uids = [dashboard["uid"] for dashboard in dashboards.values()]
     assert len(uids) == len(set(uids)), uids
+    shipped = shipped_thresholds()
     for dashboard in dashboards.values():
-        check_structure(dashboard)
+        check_structure(dashboard, shipped)
     check_provisioning()
     check_generated()
 
