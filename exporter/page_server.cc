@@ -106,12 +106,11 @@ void PageServer::Turn() {
     // Another thread was left behind in the middle of this answer.
     PageResponse response;
     if (!handler_->GoOn(response)) return;
-    const auto found = connections_.find(std::exchange(answering_, 0));
-    if (found != connections_.end()) {
-      Connection& connection = *found->second;
-      Send(connection, response);
-      if (!ServeRequests(connection)) return;
-    }
+    const std::uint64_t id = std::exchange(answering_, 0);
+    const auto found = connections_.find(id);
+    if (found != connections_.end()) Send(*found->second, response);
+    // Sending may have closed it.
+    if (connections_.contains(id) && !ServeRequests(*found->second)) return;
   }
   std::array<epoll_event, kMaxEvents> events;
   const int count = epoll_wait(epoll_.get(), events.data(), kMaxEvents, CloseLate());
