@@ -97,7 +97,7 @@ void CpuFacts::WriteThrottles(TextWriter& out) {
   const auto write = [&](std::vector<Throttle>& throttles) {
     for (Throttle& throttle : throttles) {
       const Result<std::string_view> content = throttle.count.Read();
-      const auto value = content ? ParseNumber<std::uint64_t>(TrimSpace(*content)) : std::nullopt;
+      const auto value = content ? ParseValue<std::uint64_t>(TrimSpace(*content)) : std::nullopt;
       if (value) out.Sample(throttle.labels, *value);
     }
   };

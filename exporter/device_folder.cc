@@ -36,8 +36,8 @@ std::vector<NumberedName> ListNumbered(const std::filesystem::path& folder,
 
 std::optional<double> ReadFigure(const std::filesystem::path& file) {
   const std::optional<std::string> text = ReadTrimmed(file);
-  if (!text) return std::nullopt;
-  if (!text->starts_with("0x")) return ParseNumber<double>(*text);
+  if (!text || text->starts_with("N/A")) return std::nullopt;
+  if (!text->starts_with("0x")) return ParseValue<double>(*text);
   std::uint64_t value = 0;
   const char* end = text->data() + text->size();
   const auto parsed = std::from_chars(text->data() + 2, end, value, 16);

@@ -20,7 +20,8 @@ struct Gatherer::Slot {
   std::string labels;  // `collector="meminfo"`
   telemetry::TextWriter out{telemetry::TextFormat::kPrometheus};
   bool entered = false;  // Some thread is inside; `out` is its own until it leaves.
-  bool failed = false;   // The last time: so that a change of state is logged once.
+  std::uint64_t values_left_out = 0;
+  bool failed = false;  // The last time: so that a change of state is logged once.
   bool of_devices = false;
   std::uint64_t absent_since = 0;  // The generation of facts in which there was nothing; 0: not so.
   bool absent_success = false;     // What it said then.
@@ -89,7 +90,11 @@ bool Gatherer::GoOn() {
     // The slot outlives the gatherer, should its thread be left behind.
     const std::shared_ptr<Slot> kept = outcome.slot;
     Status status;
-    const bool in_time = baton_->Try([&] { status = kept->collector->Collect(kept->out); });
+    const bool in_time = baton_->Try([&] {
+      const std::uint64_t unreadable = UnreadableValues();
+      status = kept->collector->Collect(kept->out);
+      kept->values_left_out += UnreadableValues() - unreadable;
+    });
     kept->entered = false;
     if (!in_time) return false;
     outcome.ended = true;
@@ -135,6 +140,12 @@ void Gatherer::Write(telemetry::TextWriter& page) const {
               "Whether a collector gave its figures in this scrape.");
   for (const Outcome& outcome : outcomes_) {
     page.Sample(outcome.slot->labels, outcome.success ? 1 : 0);
+  }
+  page.Family("cloud_exporter_values_left_out_total", telemetry::MetricType::kCounter,
+              "Values of the kernel that a collector could not read, and left out.");
+  for (const Outcome& outcome : outcomes_) {
+    if (!outcome.ended || outcome.slot->values_left_out == 0) continue;
+    page.Sample(outcome.slot->labels, outcome.slot->values_left_out);
   }
   if (foreign != nullptr) AppendForeign(*foreign, page);
 }

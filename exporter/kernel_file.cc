@@ -14,6 +14,8 @@ constexpr std::size_t kFirstBufferBytes = 4096;
 constexpr std::size_t kSmallFileBytes = 4096;
 constexpr std::string_view kSpace = " \t\r\n";
 
+thread_local std::uint64_t unreadable_values = 0;
+
 }  // namespace
 
 Result<std::string_view> KernelFile::Read() {
@@ -70,6 +72,9 @@ std::string_view TakeWord(std::string_view& line) {
   line.remove_prefix(end);
   return word;
 }
+
+std::uint64_t UnreadableValues() { return unreadable_values; }
+void CountUnreadableValue() { ++unreadable_values; }
 
 std::string_view TrimSpace(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);

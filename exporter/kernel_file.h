@@ -57,6 +57,19 @@ std::optional<T> ParseNumber(std::string_view word) {
   return value;
 }
 
+// How many values the calling thread has read that were none: files that are broken or half
+// written.
+std::uint64_t UnreadableValues();
+void CountUnreadableValue();
+
+// ParseNumber for a value of the kernel's: a word that is no number counts as unreadable.
+template <typename T>
+std::optional<T> ParseValue(std::string_view word) {
+  const std::optional<T> value = ParseNumber<T>(word);
+  if (!value && !word.empty()) CountUnreadableValue();
+  return value;
+}
+
 std::string_view TrimSpace(std::string_view text);
 
 // The content of a small file without the space around it; nothing where it cannot be read.

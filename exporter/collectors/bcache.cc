@@ -28,11 +28,11 @@ std::optional<double> ParseBcacheSize(std::string_view text) {
     text.remove_suffix(1);
   }
   const std::size_t point = unit == std::string_view::npos ? text.npos : text.find('.');
-  const std::optional<double> whole = ParseNumber<double>(text.substr(0, point));
+  const std::optional<double> whole = ParseValue<double>(text.substr(0, point));
   if (!whole) return std::nullopt;
   double value = *whole;
   if (point != std::string_view::npos) {
-    const std::optional<double> part = ParseNumber<double>(text.substr(point + 1));
+    const std::optional<double> part = ParseValue<double>(text.substr(point + 1));
     if (!part) return std::nullopt;
     value += *part / kBcacheFraction;
   }

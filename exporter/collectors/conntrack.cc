@@ -51,7 +51,7 @@ class Conntrack final : public Collector {
  private:
   static void WriteNumber(telemetry::TextWriter& out, std::string_view metric,
                           std::string_view help, std::string_view text) {
-    const auto value = ParseNumber<std::uint64_t>(TrimSpace(text));
+    const auto value = ParseValue<std::uint64_t>(TrimSpace(text));
     out.Family(metric, MetricType::kGauge, help);
     if (value) out.Sample("", *value);
   }

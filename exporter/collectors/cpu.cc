@@ -74,10 +74,20 @@ class Cpu final : public Collector {
       if (!cpu || *cpu >= kMaxCpus) continue;  // "cpu" alone is the sum.
       CpuTimes times;
       times.cpu = *cpu;
-      // An old kernel gives fewer columns; those it lacks are 0, as node_exporter has it.
-      for (double& ticks : times.ticks) ticks = ParseNumber<double>(TakeWord(line)).value_or(0);
-      times_.push_back(times);
+      if (ReadTicks(line, times)) times_.push_back(times);
     }
+  }
+
+  // An old kernel gives fewer columns; those it lacks are 0, as node_exporter has it.
+  static bool ReadTicks(std::string_view line, CpuTimes& times) {
+    for (double& ticks : times.ticks) {
+      const std::string_view word = TakeWord(line);
+      if (word.empty()) break;
+      const std::optional<double> value = ParseValue<double>(word);
+      if (!value) return false;
+      ticks = *value;
+    }
+    return true;
   }
 
   const CpuLabels& LabelsOf(std::size_t cpu) {

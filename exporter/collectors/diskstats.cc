@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <vector>
@@ -55,13 +56,14 @@ constexpr std::array<DiskColumn, kDiskColumns> kDiskColumnInfo = {{
 
 struct KnownDisk {
   bool excluded = false;
+  bool listed = false;  // In this scrape. A broken file may say a disk twice: the first counts.
   std::string labels;
   std::string numbers;  // "254:0", by which udev's entry was found.
   std::string info_labels;
 };
 
 struct Disk {
-  const KnownDisk* known;
+  KnownDisk* known;
   std::size_t columns;  // How many of `values` the kernel gave.
   std::array<std::uint64_t, kDiskColumns> values;
 };
@@ -76,6 +78,7 @@ class Diskstats final : public Collector {
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = diskstats_.Read();
     if (!content) return Forward(content.error());
+    for (const Disk& disk : disks_) disk.known->listed = false;
     disks_.clear();
     while (!content->empty()) ReadLine(TakeLine(*content));
     out.Family("node_disk_info", MetricType::kGauge,
@@ -98,18 +101,20 @@ class Diskstats final : public Collector {
     const std::string_view minor = TakeWord(line);
     const std::string_view name = TakeWord(line);
     if (name.empty()) return;
-    const KnownDisk& known = Lookup(name, major, minor);
-    if (known.excluded) return;
+    KnownDisk& known = Lookup(name, major, minor);
+    if (known.excluded || known.listed) return;
     Disk disk{&known, 0, {}};
     while (disk.columns < kDiskColumns) {
-      const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
+      const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
       if (!value) break;
       disk.values[disk.columns++] = *value;
     }
-    if (disk.columns > 0) disks_.push_back(disk);
+    if (disk.columns == 0) return;
+    known.listed = true;
+    disks_.push_back(disk);
   }
 
-  const KnownDisk& Lookup(std::string_view name, std::string_view major, std::string_view minor) {
+  KnownDisk& Lookup(std::string_view name, std::string_view major, std::string_view minor) {
     scratch_ = name;
     KnownDisk& known = known_[scratch_];
     numbers_.assign(major).append(":").append(minor);

@@ -26,7 +26,7 @@ class Entropy final : public Collector {
                       KernelFile& file) {
     const Result<std::string_view> content = file.Read();
     if (!content) return Forward(content.error());
-    const std::optional<std::uint64_t> bits = ParseNumber<std::uint64_t>(TrimSpace(*content));
+    const std::optional<std::uint64_t> bits = ParseValue<std::uint64_t>(TrimSpace(*content));
     if (!bits) return Fail(ErrorCode::kInvalid, "{}: not a number", file.path().string());
     out.Family(metric, MetricType::kGauge, help);
     out.Sample("", *bits);

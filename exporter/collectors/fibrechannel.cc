@@ -98,7 +98,7 @@ class FibreChannel final : public Collector {
 
  private:
   static std::optional<std::uint64_t> ParseCounter(std::string_view text) {
-    if (!text.starts_with("0x")) return ParseNumber<std::uint64_t>(text);
+    if (!text.starts_with("0x")) return ParseValue<std::uint64_t>(text);
     std::uint64_t value = 0;
     const auto parsed = std::from_chars(text.data() + 2, text.data() + text.size(), value, 16);
     if (parsed.ec != std::errc()) return std::nullopt;

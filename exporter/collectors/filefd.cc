@@ -17,9 +17,9 @@ class Filefd final : public Collector {
     if (!content) return Forward(content.error());
     // Allocated, free (always 0 since Linux 2.6) and maximum: proc(5).
     std::string_view line = TrimSpace(*content);
-    const std::optional<double> allocated = ParseNumber<double>(TakeWord(line));
+    const std::optional<double> allocated = ParseValue<double>(TakeWord(line));
     TakeWord(line);
-    const std::optional<double> maximum = ParseNumber<double>(TakeWord(line));
+    const std::optional<double> maximum = ParseValue<double>(TakeWord(line));
     if (!allocated || !maximum) {
       return Fail(ErrorCode::kInvalid, "{}: not three numbers", file_nr_.path().string());
     }

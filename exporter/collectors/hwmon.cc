@@ -143,8 +143,10 @@ class Hwmon final : public Collector {
         families["node_hwmon_sensor_label"].readings.push_back({std::string(named.text()), 1});
         continue;
       }
-      const std::optional<double> value = ParseNumber<double>(*text);
+      std::optional<double> value = ParseValue<double>(*text);
       if (!value) continue;
+      const bool beep = type == "beep_enable" || property == "beep";
+      if (beep) *value = *value == 1;
       const Unit unit = UnitOf(type, property);
       std::string metric = "node_hwmon_";
       metric += type == "beep_enable" ? "beep_enabled" : type;

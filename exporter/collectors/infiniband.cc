@@ -173,7 +173,7 @@ class Infiniband final : public Collector {
                       std::string_view labels) {
     const std::string text = ReadTrimmed(file).value_or("");
     const std::size_t end = text.find_first_of(": ");
-    const std::optional<double> value = ParseNumber<double>(text.substr(0, end));
+    const std::optional<double> value = ParseValue<double>(text.substr(0, end));
     if (value) sheet_.Add(family, labels, *value * scale);
   }
 

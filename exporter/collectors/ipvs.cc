@@ -124,11 +124,12 @@ class Ipvs final : public Collector {
   void AddBackend(std::map<std::string_view, std::string>& service, std::string_view address,
                   std::string_view line, std::map<std::string, Figures>& sums) const {
     const std::optional<IpvsAddress> remote = ParseIpvsAddress(address);
-    TakeWord(line);  // How packets are forwarded.
-    const auto weight = ParseNumber<std::uint64_t>(TakeWord(line));
-    const auto active = ParseNumber<std::uint64_t>(TakeWord(line));
-    const auto inactive = ParseNumber<std::uint64_t>(TakeWord(line));
-    if (!remote || !weight || !active || !inactive) return;  // Headings, too.
+    if (!remote) return;  // A heading.
+    TakeWord(line);       // How packets are forwarded.
+    const auto weight = ParseValue<std::uint64_t>(TakeWord(line));
+    const auto active = ParseValue<std::uint64_t>(TakeWord(line));
+    const auto inactive = ParseValue<std::uint64_t>(TakeWord(line));
+    if (!weight || !active || !inactive) return;
     service["remote_address"] = remote->address;
     service["remote_port"] = remote->port;
     LabelText labels;

@@ -19,7 +19,7 @@ class Loadavg final : public Collector {
     if (!content) return Forward(content.error());
     std::array<double, 3> loads{};
     for (double& load : loads) {
-      const std::optional<double> value = ParseNumber<double>(TakeWord(*content));
+      const std::optional<double> value = ParseValue<double>(TakeWord(*content));
       if (!value)
         return Fail(ErrorCode::kInvalid, "{}: not three numbers", loadavg_.path().string());
       load = *value;

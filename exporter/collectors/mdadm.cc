@@ -46,8 +46,8 @@ bool ParseMdDisks(std::string_view line, MdDevice& device) {
     const std::size_t slash = line.find('/', open);
     const std::size_t close = line.find(']', open);
     if (slash == line.npos || close == line.npos || slash > close) continue;
-    const auto required = ParseNumber<double>(line.substr(open + 1, slash - open - 1));
-    const auto active = ParseNumber<double>(line.substr(slash + 1, close - slash - 1));
+    const auto required = ParseValue<double>(line.substr(open + 1, slash - open - 1));
+    const auto active = ParseValue<double>(line.substr(slash + 1, close - slash - 1));
     if (!required || !active) continue;
     device.required = *required;
     device.active = *active;
@@ -66,7 +66,7 @@ void ParseMdSync(std::string_view line, MdDevice& device) {
   const std::size_t open = line.find('(');
   const std::size_t slash = open == line.npos ? line.npos : line.find('/', open);
   if (slash == line.npos) return;
-  device.synced = ParseNumber<double>(line.substr(open + 1, slash - open - 1)).value_or(0);
+  device.synced = ParseValue<double>(line.substr(open + 1, slash - open - 1)).value_or(0);
 }
 
 class Mdadm final : public Collector {
@@ -107,7 +107,7 @@ class Mdadm final : public Collector {
     device.state = TakeWord(words);
     std::string_view blocks_line = TakeLine(rest);
     std::string_view blocks_words = blocks_line;
-    const auto blocks = ParseNumber<double>(TakeWord(blocks_words));
+    const auto blocks = ParseValue<double>(TakeWord(blocks_words));
     if (device.state.empty() || !blocks) return false;
     device.blocks = device.synced = *blocks;
     device.failed = CountText(line, "(F)");

@@ -50,7 +50,7 @@ class Meminfo final : public Collector {
       if (colon == std::string_view::npos) continue;
       const std::string_view key = line.substr(0, colon);
       line.remove_prefix(colon + 1);
-      const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
+      const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
       if (!value || !IsNameKey(key)) continue;
       const bool bytes = TakeWord(line) == "kB";
       const Names& names = NamesFor(key, bytes);

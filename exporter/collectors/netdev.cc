@@ -81,7 +81,7 @@ class Netdev final : public Collector {
                "Packets received that nobody took.");
     for (const NetdevRow& device : devices_) {
       const Result<std::string_view> text = device.known->no_handler.Read();
-      const auto value = text ? ParseNumber<std::uint64_t>(TrimSpace(*text)) : std::nullopt;
+      const auto value = text ? ParseValue<std::uint64_t>(TrimSpace(*text)) : std::nullopt;
       if (value) out.Sample(device.known->labels, *value);
     }
     if (address_info_) WriteAddresses(out);
@@ -97,7 +97,7 @@ class Netdev final : public Collector {
     line.remove_prefix(colon + 1);
     NetdevRow device{&known, {}};
     for (std::uint64_t& value : device.values) {
-      const std::optional<std::uint64_t> number = ParseNumber<std::uint64_t>(TakeWord(line));
+      const std::optional<std::uint64_t> number = ParseValue<std::uint64_t>(TakeWord(line));
       if (!number) return;
       value = *number;
     }

@@ -1,4 +1,5 @@
 #include <unordered_map>
+#include <unordered_set>
 
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
@@ -19,6 +20,7 @@ class Netstat final : public Collector {
         fields_(std::move(fields)) {}
 
   Status Collect(TextWriter& out) override {
+    written_.clear();
     for (KernelFile* file : {&netstat_, &snmp_}) {
       const Result<std::string_view> content = file->Read();
       if (!content) return Forward(content.error());
@@ -64,8 +66,9 @@ class Netstat final : public Collector {
       known = metrics_.emplace(key_, fields_.Matches(key_) ? "node_netstat_" + key_ : "").first;
     }
     // Some fields are -1 where they mean nothing (Tcp MaxConn).
-    const std::optional<std::int64_t> number = ParseNumber<std::int64_t>(value);
+    const std::optional<std::int64_t> number = ParseValue<std::int64_t>(value);
     if (known->second.empty() || !number) return;
+    if (!written_.insert(&known->second).second) return;  // A broken file says it twice.
     help_.assign("The field ").append(name).append(" of ").append(protocol);
     help_.append(" in the kernel's network statistics.");
     out.Family(known->second, MetricType::kUntyped, help_);
@@ -77,6 +80,7 @@ class Netstat final : public Collector {
   KernelFile snmp6_;
   NameFilter fields_;
   std::unordered_map<std::string, std::string> metrics_;  // By field; "" for those left out.
+  std::unordered_set<const std::string*> written_;        // Of metrics_, in this scrape.
   std::string key_;
   std::string help_;
 };

@@ -63,7 +63,7 @@ class Pressure final : public Collector {
       const std::size_t at = line.find(kTotal);
       if (at == std::string_view::npos) return;
       line.remove_prefix(at + kTotal.size());
-      const std::optional<double> total = ParseNumber<double>(TakeWord(line));
+      const std::optional<double> total = ParseValue<double>(TakeWord(line));
       if (!total) return;
       out.Family(metric, MetricType::kCounter, help);
       out.Sample("", *total * kSecondsPerMicrosecond);

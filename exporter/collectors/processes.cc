@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <unordered_map>
 
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
@@ -23,23 +23,63 @@ struct ProcessStat {
 
 using StateCounts = std::array<std::uint64_t, 128>;  // By state letter.
 
-std::optional<ProcessStat> ReadProcessStat(int folder, const char* path) {
+std::optional<ProcessStat> ReadProcessStat(const UniqueFd& fd) {
   constexpr int kThreadsField = 20;
   char buffer[1024];  // Longer than any stat's first 20 fields.
-  const UniqueFd fd(openat(folder, path, O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::nullopt;  // It ended meanwhile.
-  const ssize_t got = read(fd.get(), buffer, sizeof buffer);
-  if (got <= 0) return std::nullopt;
+  const ssize_t got = pread(fd.get(), buffer, sizeof buffer, 0);
+  if (got <= 0) return std::nullopt;  // It ended meanwhile.
   std::string_view text(buffer, static_cast<std::size_t>(got));
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
   text.remove_prefix(name_end + 1);
   const std::string_view state = TakeWord(text);
   for (int field = 4; field < kThreadsField; ++field) TakeWord(text);
-  const auto threads = ParseNumber<std::uint64_t>(TakeWord(text));
+  const auto threads = ParseValue<std::uint64_t>(TakeWord(text));
   if (state.size() != 1 || !threads) return std::nullopt;
   return ProcessStat{static_cast<unsigned char>(state[0]), *threads};
 }
+
+// The stat files of /proc's processes. Opening one costs more than reading it: they stay open from
+// scrape to scrape.
+class StatFiles {
+ public:
+  explicit StatFiles(int folder) : folder_(folder) {}
+
+  // Nothing for a process that ended. Its number may be another's by the next scrape.
+  std::optional<ProcessStat> Read(const char* pid) {
+    const auto number = ParseNumber<std::uint32_t>(pid);
+    if (!number) return std::nullopt;
+    const auto kept = kept_.find(*number);
+    if (kept != kept_.end()) {
+      kept->second.scrape = scrape_;
+      if (const auto stat = ReadProcessStat(kept->second.fd)) return stat;
+      kept_.erase(kept);
+    }
+    path_.assign(pid).append("/stat");
+    UniqueFd fd(openat(folder_, path_.c_str(), O_RDONLY | O_CLOEXEC));
+    const std::optional<ProcessStat> stat = ReadProcessStat(fd);
+    if (stat && kept_.size() < kMaxKept) kept_.emplace(*number, Kept{std::move(fd), scrape_});
+    return stat;
+  }
+
+  // Closes those not read since the last call.
+  void EndScrape() {
+    std::erase_if(kept_, [&](const auto& entry) { return entry.second.scrape != scrape_; });
+    ++scrape_;
+  }
+
+ private:
+  static constexpr std::size_t kMaxKept = 512;  // Well below 1,024 descriptors, the usual limit.
+  struct Kept {
+    UniqueFd fd;
+    std::uint64_t scrape;
+  };
+
+  int folder_;
+  std::string path_;
+  std::uint64_t scrape_ = 0;
+  std::unordered_map<std::uint32_t, Kept> kept_;
+};
 
 // A folder whose numbered entries are listed again and again.
 class NumberedFolder {
@@ -75,10 +115,13 @@ class Processes final : public Collector {
         max_threads_(options.procfs / "sys/kernel/threads-max", FileShape::kWhole) {}
 
   Status Collect(TextWriter& out) override {
-    if (!folder_) folder_.emplace(open(procfs_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder_->open()) {
-      folder_.reset();
-      return Fail(ErrorCode::kNotFound, "{}: cannot be listed", procfs_.string());
+    if (!folder_) {
+      folder_.emplace(open(procfs_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (!folder_->open()) {
+        folder_.reset();
+        return Fail(ErrorCode::kNotFound, "{}: cannot be listed", procfs_.string());
+      }
+      stats_.emplace(folder_->fd());
     }
     Count();
     if (const auto max = ReadLimit(max_pids_)) Write(out, kMaxPids, *max);
@@ -107,8 +150,7 @@ class Processes final : public Collector {
     pids_ = threads_ = 0;
     folder_->Rewind();
     while (const char* pid = folder_->Next()) {
-      path_.assign(pid).append("/stat");
-      const std::optional<ProcessStat> stat = ReadProcessStat(folder_->fd(), path_.c_str());
+      const std::optional<ProcessStat> stat = stats_->Read(pid);
       if (!stat) continue;
       ++pids_;
       ++states_[stat->state & 127];
@@ -119,6 +161,7 @@ class Processes final : public Collector {
         CountThreads(pid);
       }
     }
+    stats_->EndScrape();
   }
 
   void CountThreads(const char* pid) {
@@ -127,14 +170,14 @@ class Processes final : public Collector {
     if (!tasks.open()) return;
     while (const char* thread = tasks.Next()) {
       path_.assign(thread).append("/stat");
-      if (const auto stat = ReadProcessStat(tasks.fd(), path_.c_str()))
-        ++thread_states_[stat->state & 127];
+      const UniqueFd fd(openat(tasks.fd(), path_.c_str(), O_RDONLY | O_CLOEXEC));
+      if (const auto stat = ReadProcessStat(fd)) ++thread_states_[stat->state & 127];
     }
   }
 
   static std::optional<std::uint64_t> ReadLimit(KernelFile& file) {
     const Result<std::string_view> content = file.Read();
-    return content ? ParseNumber<std::uint64_t>(TrimSpace(*content)) : std::nullopt;
+    return content ? ParseValue<std::uint64_t>(TrimSpace(*content)) : std::nullopt;
   }
 
   static void Write(TextWriter& out, const Figure& figure, std::uint64_t value) {
@@ -156,6 +199,7 @@ class Processes final : public Collector {
   KernelFile max_pids_;
   KernelFile max_threads_;
   std::optional<NumberedFolder> folder_;
+  std::optional<StatFiles> stats_;  // Of folder_.
   std::string path_;
   std::uint64_t pids_ = 0;
   std::uint64_t threads_ = 0;

@@ -55,7 +55,7 @@ class Schedstat final : public Collector {
     for (int i = 0; i < kSchedstatSkipped; ++i) TakeWord(line);
     Row row{std::string(telemetry::LabelText("cpu", name.substr(3)).text()), {}};
     for (std::uint64_t& value : row.values) {
-      const auto parsed = ParseNumber<std::uint64_t>(TakeWord(line));
+      const auto parsed = ParseValue<std::uint64_t>(TakeWord(line));
       if (!parsed) return;
       value = *parsed;
     }

@@ -40,7 +40,7 @@ class Sockstat final : public Collector {
       protocol.remove_suffix(1);
       while (!line.empty()) {
         const std::string_view key = TakeWord(line);
-        const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
+        const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
         if (!value || !IsName(key) || !IsName(protocol)) break;
         WriteFigure(out, protocol, key, *value);
       }

@@ -44,7 +44,7 @@ class Stat final : public Collector {
       const std::string_view key = TakeWord(line);
       if (key == "softirq") softirqs = line;
       for (std::size_t i = 0; i < kStatFigures.size(); ++i) {
-        if (key == kStatFigures[i].key) values[i] = ParseNumber<std::uint64_t>(TakeWord(line));
+        if (key == kStatFigures[i].key) values[i] = ParseValue<std::uint64_t>(TakeWord(line));
       }
     }
     for (std::size_t i = 0; i < kStatFigures.size(); ++i) {
@@ -64,7 +64,7 @@ class Stat final : public Collector {
     TakeWord(counts);  // The sum.
     out.Family("node_softirqs_total", MetricType::kCounter, "Soft interrupts, by kind.");
     for (const std::string_view vector : kVectors) {
-      const auto count = ParseNumber<std::uint64_t>(TakeWord(counts));
+      const auto count = ParseValue<std::uint64_t>(TakeWord(counts));
       if (count) out.Sample(telemetry::LabelText("vector", vector).text(), *count);
     }
   }

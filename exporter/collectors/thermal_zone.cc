@@ -58,7 +58,7 @@ class ThermalZone final : public Collector {
                    std::vector<Reading>& into) {
     const std::optional<std::string> text = ReadTrimmed(file);
     if (!text) return;
-    if (const auto value = ParseNumber<double>(*text)) into.push_back({labels, *value * scale});
+    if (const auto value = ParseValue<double>(*text)) into.push_back({labels, *value * scale});
   }
 
   static void Write(TextWriter& out, std::string_view metric, std::string_view help,

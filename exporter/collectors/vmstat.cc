@@ -25,7 +25,7 @@ class Vmstat final : public Collector {
       Row& known = rows_[row];
       if (known.key != key) Name(known, key);
       if (known.metric.empty()) continue;
-      const std::optional<std::uint64_t> value = ParseNumber<std::uint64_t>(TakeWord(line));
+      const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
       if (!value) continue;
       out.Family(known.metric, MetricType::kUntyped, known.help);
       out.Sample("", *value);

@@ -1,4 +1,5 @@
 #include <array>
+#include <unordered_map>
 
 #include "exporter/collector_table.h"
 #include "exporter/device_folder.h"
@@ -83,20 +84,27 @@ class Xfs final : public Collector {
 
  private:
   void ReadStats(const std::string& device, std::string_view content) {
-    const telemetry::LabelText labels("device", device);
+    std::unordered_map<std::string_view, std::string_view> lines;
     while (!content.empty()) {
       std::string_view line = TakeLine(content);
       const std::string_view name = TakeWord(line);
-      for (std::size_t column = 0; !line.empty(); ++column) {
-        const auto value = ParseNumber<double>(TakeWord(line));
-        for (const XfsFigure& figure : kXfsFigures) {
-          if (value && figure.line == name && figure.column == column) {
-            sheet_.Add({figure.metric, telemetry::MetricType::kCounter, figure.help}, labels.text(),
-                       *value);
-          }
-        }
-      }
+      lines.emplace(name, line);
     }
+    const telemetry::LabelText labels("device", device);
+    for (const XfsFigure& figure : kXfsFigures) {
+      const auto line = lines.find(figure.line);
+      // node_exporter says 0 where a kernel has no such line.
+      const std::optional<double> value =
+          line == lines.end() ? 0 : Column(line->second, figure.column);
+      if (!value) continue;
+      sheet_.Add({figure.metric, telemetry::MetricType::kCounter, figure.help}, labels.text(),
+                 *value);
+    }
+  }
+
+  static std::optional<double> Column(std::string_view line, std::size_t column) {
+    while (column-- > 0) TakeWord(line);
+    return ParseValue<double>(TakeWord(line));
   }
 
   std::filesystem::path folder_;

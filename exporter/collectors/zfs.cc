@@ -67,7 +67,7 @@ class Zfs final : public Collector {
       } else if (begun && type == kZfsString && name == "dataset_name") {
         labels = LabelText("dataset", data).Add("zpool", pool).text();
       } else if (begun && type == kZfsUnsigned) {
-        Add(prefix, name, labels, ParseNumber<std::uint64_t>(data));
+        Add(prefix, name, labels, ParseValue<std::uint64_t>(data));
       }
     }
   }
@@ -105,7 +105,7 @@ class Zfs final : public Collector {
       if (!TrimSpace(names).starts_with("nread")) continue;
       std::string_view values = TakeLine(content);
       for (std::string_view name = TakeWord(names); !name.empty(); name = TakeWord(names))
-        Add("node_zfs_zpool_", name, labels, ParseNumber<std::uint64_t>(TakeWord(values)));
+        Add("node_zfs_zpool_", name, labels, ParseValue<std::uint64_t>(TakeWord(values)));
     }
   }
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "exporter/collector.h"
+#include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
 #include "telemetry/stats_segment.h"
 #include "telemetry/text_reader.h"
@@ -149,6 +150,28 @@ TEST(NetdevCollector, LeavesOutWhatThePatternNames) {
   const std::string text = Collect("netdev", options).text;
   EXPECT_THAT(text, Not(HasSubstr("\"lo\"")));
   EXPECT_THAT(text, HasSubstr("{device=\"eth0\"}"));
+}
+
+// Their files stay open from scrape to scrape, and must not be taken for processes.
+TEST(ProcessesCollector, ForgetsProcessesThatEnded) {
+  const std::filesystem::path procfs = testing::TempDir() + "atalaya-processes";
+  for (const char* pid : {"7", "8"}) {
+    std::filesystem::create_directories(procfs / pid);
+    std::ofstream(procfs / pid / "stat")
+        << pid << " (a b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 10 11\n";
+  }
+  CollectorOptions options;
+  options.procfs = procfs;
+  const CollectorResult collector = CreateProcesses(options);
+  ASSERT_TRUE(collector);
+  TextWriter out(TextFormat::kPrometheus);
+  ASSERT_TRUE((*collector)->Collect(out));
+  EXPECT_THAT(out.text(), HasSubstr("node_processes_pids 2\n"));
+  std::filesystem::remove_all(procfs / "8");
+  out.StartPage(TextFormat::kPrometheus);
+  ASSERT_TRUE((*collector)->Collect(out));
+  EXPECT_THAT(out.text(), HasSubstr("node_processes_pids 1\n"));
+  std::filesystem::remove_all(procfs);
 }
 
 class CloudServerCollector : public testing::Test {

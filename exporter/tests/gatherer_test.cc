@@ -7,6 +7,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "exporter/kernel_file.h"
 #include "exporter/tests/scrape_bench.h"
 
 namespace atalaya::exporter {
@@ -38,6 +39,15 @@ class Failing final : public Collector {
     out.Family("half", MetricType::kGauge, "A figure.");
     out.Sample("", 1);
     return Fail(ErrorCode::kIo, "the rest is broken");
+  }
+};
+
+class HalfBroken final : public Collector {
+ public:
+  Status Collect(TextWriter& out) override {
+    out.Family("half_broken", MetricType::kGauge, "A figure.");
+    if (const auto value = ParseValue<int>("12x")) out.Sample("", *value);
+    return {};
   }
 };
 
@@ -107,6 +117,30 @@ TEST(Gatherer, SkipsACollectorThatHangsAndNeverEntersItTwice) {
   std::string page;
   while (page.find("hung 1\n") == std::string::npos && hold->entered < 1000) page = Gather(bench);
   EXPECT_THAT(page, HasSubstr("node_scrape_collector_success{collector=\"hanging\"} 1\n"));
+}
+
+TEST(Gatherer, CountsTheValuesLeftOut) {
+  std::vector<NamedCollector> collectors;
+  collectors.push_back({"broken", std::make_unique<HalfBroken>()});
+  collectors.push_back({"good", std::make_unique<Good>("good_figure")});
+  const ScrapeBench bench(std::move(collectors));
+  bench.Get("/metrics");
+  const std::string page = bench.Get("/metrics").body;
+  EXPECT_THAT(page, HasSubstr("cloud_exporter_values_left_out_total{collector=\"broken\"} 2\n"));
+  EXPECT_THAT(page, Not(HasSubstr("cloud_exporter_values_left_out_total{collector=\"good\"}")));
+}
+
+// The thread that carries on sends the answer, which ends the connection.
+TEST(Gatherer, AnswersAClientThatLeavesAfterAHungScrape) {
+  const auto hold = std::make_shared<Hold>();
+  std::vector<NamedCollector> collectors;
+  collectors.push_back({"hanging", std::make_unique<Hanging>(hold)});
+  GatherOptions options;
+  options.collector_deadline = 50ms;
+  const ScrapeBench bench(std::move(collectors), options);
+  EXPECT_EQ(bench.Get("/metrics", "Connection: close\r\n").status, 200);
+  EXPECT_EQ(bench.Get("/metrics").status, 200);
+  hold->release.release(1000);
 }
 
 TEST(Gatherer, SurvivesManyThatHangAtOnce) {
