@@ -18,11 +18,16 @@ OURS = "cloud_exporter"
 PEER = "node_exporter"
 LEFT_OUT = ["--no-collector.systemd"]  # Which cloud_exporter does not have.
 MANY_PROCESSES = 300
+PACE_S = 0.05  # From one paced scrape to the next: what was warm has cooled.
 _PATTERN = re.compile(r"body=(\d+) B.*schedstat ([\d.]+) us .*p50 ([\d.]+) us .*p99 ([\d.]+)")
 
 
 class OwnMeter:
-    """Scrapes one after the other over one connection, where the independent meter is not at hand."""
+    """Scrapes one after the other over one connection, each at once or PACE_S after the last: where the independent meter, which
+    knows no pauses, is not at hand or a pause is wanted."""
+
+    def __init__(self, pause_s: float = 0):
+        self.pause_s = pause_s
 
     def __call__(self, server: Process, path: str, count: int, gzip: bool) -> dict:
         headers = {"Accept-Encoding": "gzip"} if gzip else {}
@@ -37,6 +42,7 @@ class OwnMeter:
             if response.status != 200:
                 raise b.Failed(f"{server.name}: status {response.status}")
             taken_s.append(time.perf_counter() - began)
+            time.sleep(self.pause_s)
         cpu_s = server.cpu_s() - before
         taken_s.sort()
         return {"cpu_us": cpu_s / count * 1e6, "p50_us": taken_s[count // 2] * 1e6,
@@ -100,6 +106,16 @@ def scrapes(bench: Bench, meter, exporters: Exporters, table: Table):
             table.add(f"{name}: size", "B", {n: f["bytes"] for n, f in found.items()})
 
 
+def paced_scrapes(bench: Bench, exporters: Exporters, table: Table):
+    meter = OwnMeter(PACE_S)
+    with contextlib.ExitStack() as stack:
+        servers = exporters.start_all(stack)
+        for gzip, name, aim in ((False, f"a scrape, {1 / PACE_S:.0f}/s", 400), (True, f"a scrape, gzip, {1 / PACE_S:.0f}/s", 480)):
+            if bench.wants(name):
+                found = bench.medians(servers, lambda s, gzip=gzip: meter(s, "/metrics", bench.count(200), gzip))
+                table.add(f"{name}: CPU", "us", {n: f["cpu_us"] for n, f in found.items()}, aim)
+
+
 def memory(bench: Bench, meter, exporters: Exporters, table: Table):
     count = bench.count(10_000)
     figure = f"memory after {count:,} scrapes"
@@ -140,6 +156,7 @@ def run(bench: Bench):
     exporters = Exporters(bench)
     table = Table("a page of metrics", OURS, [PEER])
     scrapes(bench, meter, exporters, table)
+    paced_scrapes(bench, exporters, table)
     memory(bench, meter, exporters, table)
     processes(bench, meter, exporters, table)
     table.print()

@@ -1,6 +1,5 @@
-#include <unordered_map>
-
 #include "exporter/collector_table.h"
+#include "exporter/field_families.h"
 #include "exporter/kernel_file.h"
 
 namespace atalaya::exporter {
@@ -11,13 +10,8 @@ using telemetry::TextWriter;
 
 constexpr std::uint64_t kBytesPerKb = 1024;
 
-struct Names {
-  std::string metric;
-  std::string help;
-};
-
 // "Active(anon)" with a unit is node_memory_Active_anon_bytes.
-Names NamesOf(std::string_view key, bool bytes) {
+FieldFamilies::Family FamilyOf(std::string_view key, bool bytes) {
   std::string metric = "node_memory_";
   for (const char c : key) {
     if (c == '(') {
@@ -30,12 +24,6 @@ Names NamesOf(std::string_view key, bool bytes) {
   return {metric, fmt::format("{} as /proc/meminfo gives it{}.", key, bytes ? ", in bytes" : "")};
 }
 
-bool IsNameKey(std::string_view key) {
-  return !key.empty() && key.find_first_not_of(
-                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                             "0123456789_()") == std::string_view::npos;
-}
-
 class Meminfo final : public Collector {
  public:
   explicit Meminfo(const CollectorOptions& options)
@@ -44,6 +32,7 @@ class Meminfo final : public Collector {
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = meminfo_.Read();
     if (!content) return Forward(content.error());
+    families_.BeginScrape();
     while (!content->empty()) {
       std::string_view line = TakeLine(*content);
       const std::size_t colon = line.find(':');
@@ -51,26 +40,20 @@ class Meminfo final : public Collector {
       const std::string_view key = line.substr(0, colon);
       line.remove_prefix(colon + 1);
       const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
-      if (!value || !IsNameKey(key)) continue;
+      if (!value) continue;
       const bool bytes = TakeWord(line) == "kB";
-      const Names& names = NamesFor(key, bytes);
-      out.Family(names.metric, MetricType::kGauge, names.help);
+      const auto* family =
+          families_.Once(key, [bytes](std::string_view field) { return FamilyOf(field, bytes); });
+      if (family == nullptr) continue;
+      out.Family(family->metric, MetricType::kGauge, family->help);
       out.Sample("", bytes ? *value * kBytesPerKb : *value);
     }
     return {};
   }
 
  private:
-  const Names& NamesFor(std::string_view key, bool bytes) {
-    scratch_ = key;
-    const auto it = names_.find(scratch_);
-    if (it != names_.end()) return it->second;
-    return names_.emplace(scratch_, NamesOf(key, bytes)).first->second;
-  }
-
   KernelFile meminfo_;
-  std::string scratch_;
-  std::unordered_map<std::string, Names> names_;
+  FieldFamilies families_;
 };
 
 }  // namespace

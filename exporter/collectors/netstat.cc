@@ -1,7 +1,5 @@
-#include <unordered_map>
-#include <unordered_set>
-
 #include "exporter/collector_table.h"
+#include "exporter/field_families.h"
 #include "exporter/kernel_file.h"
 #include "exporter/name_filter.h"
 
@@ -20,7 +18,7 @@ class Netstat final : public Collector {
         fields_(std::move(fields)) {}
 
   Status Collect(TextWriter& out) override {
-    written_.clear();
+    families_.BeginScrape();
     for (KernelFile* file : {&netstat_, &snmp_}) {
       const Result<std::string_view> content = file->Read();
       if (!content) return Forward(content.error());
@@ -60,29 +58,29 @@ class Netstat final : public Collector {
 
   void WriteFigure(TextWriter& out, std::string_view protocol, std::string_view name,
                    std::string_view value) {
-    key_.assign(protocol).append("_").append(name);
-    auto known = metrics_.find(key_);
-    if (known == metrics_.end()) {
-      known = metrics_.emplace(key_, fields_.Matches(key_) ? "node_netstat_" + key_ : "").first;
-    }
+    field_.assign(protocol).append("_").append(name);
+    const auto* family =
+        families_.Once(field_, [this](std::string_view field) { return FamilyOf(field); });
+    if (family == nullptr) return;
     // Some fields are -1 where they mean nothing (Tcp MaxConn).
     const std::optional<std::int64_t> number = ParseValue<std::int64_t>(value);
-    if (known->second.empty() || !number) return;
-    if (!written_.insert(&known->second).second) return;  // A broken file says it twice.
-    help_.assign("The field ").append(name).append(" of ").append(protocol);
-    help_.append(" in the kernel's network statistics.");
-    out.Family(known->second, MetricType::kUntyped, help_);
+    if (!number) return;
+    out.Family(family->metric, MetricType::kUntyped, family->help);
     out.Sample("", *number);
+  }
+
+  FieldFamilies::Family FamilyOf(std::string_view field) const {
+    if (!fields_.Matches(field)) return {};
+    return {fmt::format("node_netstat_{}", field),
+            fmt::format("The field {} of the kernel's network statistics.", field)};
   }
 
   KernelFile netstat_;
   KernelFile snmp_;
   KernelFile snmp6_;
   NameFilter fields_;
-  std::unordered_map<std::string, std::string> metrics_;  // By field; "" for those left out.
-  std::unordered_set<const std::string*> written_;        // Of metrics_, in this scrape.
-  std::string key_;
-  std::string help_;
+  FieldFamilies families_;
+  std::string field_;  // "Tcp_InSegs"
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "exporter/collector_table.h"
+#include "exporter/field_families.h"
 #include "exporter/kernel_file.h"
 
 namespace atalaya::exporter {
@@ -8,12 +9,6 @@ namespace {
 
 using telemetry::MetricType;
 using telemetry::TextWriter;
-
-bool IsName(std::string_view text) {
-  return !text.empty() && text.find_first_not_of(
-                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
-                              std::string_view::npos;
-}
 
 class Sockstat final : public Collector {
  public:
@@ -24,6 +19,7 @@ class Sockstat final : public Collector {
   Status Collect(TextWriter& out) override {
     const Result<std::string_view> v4 = sockstat_.Read();
     if (!v4) return Forward(v4.error());
+    families_.BeginScrape();
     Write(out, *v4);
     // A kernel without IPv6 has no such file.
     if (const Result<std::string_view> v6 = sockstat6_.Read()) Write(out, *v6);
@@ -41,30 +37,36 @@ class Sockstat final : public Collector {
       while (!line.empty()) {
         const std::string_view key = TakeWord(line);
         const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
-        if (!value || !IsName(key) || !IsName(protocol)) break;
-        WriteFigure(out, protocol, key, *value);
+        if (!value) break;
+        WriteFigures(out, protocol, key, *value);
       }
     }
   }
 
-  void WriteFigure(TextWriter& out, std::string_view protocol, std::string_view key,
-                   std::uint64_t value) {
-    metric_.assign("node_sockstat_").append(protocol).append("_").append(key);
-    help_.assign("The field ").append(key).append(" of ").append(protocol);
-    help_.append(" in the kernel's sockstat.");
-    out.Family(metric_, MetricType::kGauge, help_);
-    out.Sample("", value);
+  void WriteFigures(TextWriter& out, std::string_view protocol, std::string_view key,
+                    std::uint64_t value) {
+    field_.assign(protocol).append("_").append(key);
+    WriteFigure(out, value);
     if (key != "mem") return;
     // The kernel counts pages.
-    metric_.append("_bytes");
-    out.Family(metric_, MetricType::kGauge, "Memory of the sockets of a protocol.");
-    out.Sample("", value * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
+    field_.append("_bytes");
+    WriteFigure(out, value * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
+  }
+
+  void WriteFigure(TextWriter& out, std::uint64_t value) {
+    const auto* family = families_.Once(field_, [](std::string_view field) {
+      return FieldFamilies::Family{fmt::format("node_sockstat_{}", field),
+                                   fmt::format("The field {} of the kernel's sockstat.", field)};
+    });
+    if (family == nullptr) return;
+    out.Family(family->metric, MetricType::kGauge, family->help);
+    out.Sample("", value);
   }
 
   KernelFile sockstat_;
   KernelFile sockstat6_;
-  std::string metric_;
-  std::string help_;
+  FieldFamilies families_;
+  std::string field_;  // "TCP_inuse"
 };
 
 }  // namespace

@@ -134,6 +134,10 @@ class TextfileCollector final : public Collector {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) status.st_size = -1;
     Textfile& file = now[path.string()];
+    if (status.st_size >= 0 && !S_ISREG(status.st_mode)) {  // A pipe would block whoever opens it.
+      file.status = Fail(ErrorCode::kInvalid, "{}: no regular file", path.string());
+      return;
+    }
     const auto known = files_.find(path.string());
     if (known != files_.end() && known->second.bytes == status.st_size &&
         known->second.changed.tv_sec == status.st_mtim.tv_sec &&

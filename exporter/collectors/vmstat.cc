@@ -1,7 +1,5 @@
-#include <array>
-#include <vector>
-
 #include "exporter/collector_table.h"
+#include "exporter/field_families.h"
 #include "exporter/kernel_file.h"
 
 namespace atalaya::exporter {
@@ -18,39 +16,30 @@ class Vmstat final : public Collector {
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = vmstat_.Read();
     if (!content) return Forward(content.error());
-    for (std::size_t row = 0; !content->empty(); ++row) {
+    families_.BeginScrape();
+    while (!content->empty()) {
       std::string_view line = TakeLine(*content);
-      const std::string_view key = TakeWord(line);
-      if (rows_.size() <= row) rows_.emplace_back();
-      Row& known = rows_[row];
-      if (known.key != key) Name(known, key);
-      if (known.metric.empty()) continue;
+      const auto* family = families_.Once(
+          TakeWord(line), [this](std::string_view field) { return FamilyOf(field); });
+      if (family == nullptr) continue;
       const std::optional<std::uint64_t> value = ParseValue<std::uint64_t>(TakeWord(line));
       if (!value) continue;
-      out.Family(known.metric, MetricType::kUntyped, known.help);
+      out.Family(family->metric, MetricType::kUntyped, family->help);
       out.Sample("", *value);
     }
     return {};
   }
 
  private:
-  struct Row {
-    std::string key;
-    std::string metric;  // Empty: left out.
-    std::string help;
-  };
-
-  void Name(Row& row, std::string_view key) const {
-    row.key = key;
-    row.metric.clear();
-    if (!fields_.Matches(key)) return;
-    row.metric.assign("node_vmstat_").append(key);
-    row.help.assign("The field ").append(key).append(" of /proc/vmstat.");
+  FieldFamilies::Family FamilyOf(std::string_view field) const {
+    if (!fields_.Matches(field)) return {};
+    return {fmt::format("node_vmstat_{}", field),
+            fmt::format("The field {} of /proc/vmstat.", field)};
   }
 
   KernelFile vmstat_;
   NameFilter fields_;
-  std::vector<Row> rows_;  // The kernel keeps the order of its lines.
+  FieldFamilies families_;
 };
 
 }  // namespace

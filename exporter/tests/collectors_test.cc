@@ -152,6 +152,19 @@ TEST(NetdevCollector, LeavesOutWhatThePatternNames) {
   EXPECT_THAT(text, HasSubstr("{device=\"eth0\"}"));
 }
 
+TEST(TextfileCollector, DoesNotOpenAPipe) {
+  const std::filesystem::path folder = testing::TempDir() + "atalaya-textfiles";
+  std::filesystem::create_directories(folder);
+  mkfifo((folder / "a.prom").c_str(), 0600);
+  std::ofstream(folder / "b.prom") << "good 1\n";
+  CollectorOptions options;
+  options.textfile_directory = folder;
+  const std::string text = Collect("textfile", options).text;
+  EXPECT_THAT(text, HasSubstr("good 1\n"));
+  EXPECT_THAT(text, HasSubstr("node_textfile_scrape_error 1\n"));
+  std::filesystem::remove_all(folder);
+}
+
 // Their files stay open from scrape to scrape, and must not be taken for processes.
 TEST(ProcessesCollector, ForgetsProcessesThatEnded) {
   const std::filesystem::path procfs = testing::TempDir() + "atalaya-processes";
