@@ -72,6 +72,8 @@ class Cpu final : public Collector {
       if (!word.starts_with("cpu")) continue;
       const std::optional<std::size_t> cpu = ParseNumber<std::size_t>(word.substr(3));
       if (!cpu || *cpu >= kMaxCpus) continue;  // "cpu" alone is the sum.
+      // The kernel goes up; a broken file may say one twice.
+      if (!times_.empty() && *cpu <= times_.back().cpu) continue;
       CpuTimes times;
       times.cpu = *cpu;
       if (ReadTicks(line, times)) times_.push_back(times);

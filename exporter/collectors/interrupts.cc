@@ -1,3 +1,4 @@
+#include <unordered_set>
 #include <vector>
 
 #include "exporter/collector_table.h"
@@ -34,6 +35,7 @@ class Interrupts final : public Collector {
     if (cpus == 0) return Fail(ErrorCode::kInvalid, "{}: empty", interrupts_.path().string());
     out.Family("node_interrupts_total", telemetry::MetricType::kCounter,
                "Interrupts served, by CPU and kind.");
+    written_.clear();
     for (std::size_t row = 0; !content->empty(); ++row)
       WriteLine(out, row, cpus, TakeLine(*content));
     return {};
@@ -57,6 +59,7 @@ class Interrupts final : public Collector {
     InterruptLine& known = lines_[row];
     if (known.name != name || known.tail != tail || known.labels.size() != cpus)
       Render(known, name, tail, cpus);
+    if (!written_.insert(known.labels[0]).second) return;  // A broken file says one twice.
     for (std::size_t cpu = 0; cpu < cpus; ++cpu) out.Sample(known.labels[cpu], counts_[cpu]);
   }
 
@@ -84,6 +87,7 @@ class Interrupts final : public Collector {
 
   KernelFile interrupts_;
   std::vector<InterruptLine> lines_;
+  std::unordered_set<std::string> written_;  // The first labels of lines in this scrape.
   std::vector<std::uint64_t> counts_;
 };
 

@@ -50,6 +50,7 @@ struct KnownNetdev {
   std::string labels;
   // Packets that nobody took: the one figure that /proc/net/dev leaves out.
   KernelFile no_handler;
+  bool listed = false;  // In this scrape. A broken file may say a device twice: the first counts.
 };
 
 struct NetdevRow {
@@ -68,6 +69,7 @@ class Netdev final : public Collector {
   Status Collect(TextWriter& out) override {
     Result<std::string_view> content = dev_.Read();
     if (!content) return Forward(content.error());
+    for (const NetdevRow& device : devices_) device.known->listed = false;
     devices_.clear();
     while (!content->empty()) ReadLine(TakeLine(*content));
     for (std::size_t column = 0; column < kNetdevColumns; ++column) {
@@ -93,7 +95,7 @@ class Netdev final : public Collector {
     const std::size_t colon = line.rfind(':');    // An alias has one in its name.
     if (colon == std::string_view::npos) return;  // The two heading lines.
     KnownNetdev& known = Lookup(TrimSpace(line.substr(0, colon)));
-    if (known.excluded) return;
+    if (known.excluded || known.listed) return;
     line.remove_prefix(colon + 1);
     NetdevRow device{&known, {}};
     for (std::uint64_t& value : device.values) {
@@ -101,6 +103,7 @@ class Netdev final : public Collector {
       if (!number) return;
       value = *number;
     }
+    known.listed = true;
     devices_.push_back(device);
   }
 

@@ -45,15 +45,19 @@ class Schedstat final : public Collector {
 
  private:
   struct Row {
+    unsigned cpu;
     std::string labels;
     std::array<std::uint64_t, 3> values;
   };
 
   void ReadLine(std::string_view line) {
     const std::string_view name = TakeWord(line);
-    if (!name.starts_with("cpu") || !ParseNumber<unsigned>(name.substr(3))) return;
+    if (!name.starts_with("cpu")) return;
+    const auto cpu = ParseNumber<unsigned>(name.substr(3));
+    // The kernel goes up; a broken file may say one twice.
+    if (!cpu || (!rows_.empty() && *cpu <= rows_.back().cpu)) return;
     for (int i = 0; i < kSchedstatSkipped; ++i) TakeWord(line);
-    Row row{std::string(telemetry::LabelText("cpu", name.substr(3)).text()), {}};
+    Row row{*cpu, std::string(telemetry::LabelText("cpu", name.substr(3)).text()), {}};
     for (std::uint64_t& value : row.values) {
       const auto parsed = ParseValue<std::uint64_t>(TakeWord(line));
       if (!parsed) return;

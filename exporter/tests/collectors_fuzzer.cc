@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <unordered_set>
 
 #include "base/check.h"
 #include "exporter/collector.h"
@@ -67,6 +68,16 @@ std::filesystem::path FuzzTree() {
   return fmt::format("/dev/shm/atalaya-collectors-fuzz-{}", getpid());
 }
 
+// A series that stood twice on a page would make all of it invalid.
+void CheckNoSeriesTwice(std::string_view page) {
+  std::unordered_set<std::string_view> seen;
+  while (!page.empty()) {
+    const std::string_view line = TakeLine(page);
+    if (line.starts_with('#')) continue;
+    ATALAYA_CHECK(seen.insert(line.substr(0, line.rfind(' '))).second);
+  }
+}
+
 void RunOn(const FuzzedFile& file, std::string_view content) {
   const std::filesystem::path path = FuzzTree() / file.path;
   std::filesystem::create_directories(path.parent_path());
@@ -87,6 +98,7 @@ void RunOn(const FuzzedFile& file, std::string_view content) {
     static_cast<void>((*collector)->Collect(out));
     const auto page = telemetry::ReadTextPage(out.text(), {});
     ATALAYA_CHECK(page.has_value());
+    CheckNoSeriesTwice(out.text());
   }
   std::filesystem::remove_all(FuzzTree());
 }
