@@ -78,6 +78,7 @@ struct App::Impl {
   std::unique_ptr<promql::Engine> queries;
   std::mutex outbox_mutex;
   std::optional<SqliteDatabase> outbox;  // For the API.
+  std::unique_ptr<SilenceBook> silences;
   Notices notices;
   std::unique_ptr<RuleRunner> rules;
   std::mutex collector_mutex;
@@ -111,6 +112,12 @@ Status App::Impl::OpenStorage() {
   Result<SqliteDatabase> database = OpenStateDb(state_path);
   if (!database) return Forward(database.error());
   outbox = std::move(*database);
+  Result<SqliteDatabase> for_silences = OpenStateDb(state_path);
+  if (!for_silences) return Forward(for_silences.error());
+  Result<std::unique_ptr<SilenceBook>> book = SilenceBook::Open(std::move(*for_silences), clock);
+  if (!book) return Forward(book.error());
+  silences = std::move(*book);
+  notices.SetSilences(*silences);
   return {};
 }
 
@@ -128,6 +135,8 @@ Status App::Impl::StartServing() {
   options.rules = [this] { return rules->Snapshot(); };
   options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };
   options.notices = [this](const OutboxQuery& query) { return ListNotices(query); };
+  options.silences = silences.get();
+  options.receivers = [this](const Alert& alert) { return notices.ReceiversOf(alert); };
   options.ready = [this]() -> Status {
     if (rules->Snapshot()->evaluated_at_ms != 0) return {};
     return Fail(ErrorCode::kBusy, "the rules are not evaluated yet");
@@ -157,6 +166,7 @@ Status App::Impl::StartRules() {
                               std::int64_t now_ms) {
     return notices.Process(database, changed, now_ms);
   };
+  options.tell_again = [this] { return silences->TakeEnded(); };
   options.on_stored = [this] { notices.Wake(); };
   Result<SqliteDatabase> database = OpenStateDb(state_path);
   if (!database) return Forward(database.error());

@@ -10,6 +10,7 @@ Status Notices::Configure(const Config& config, const std::string& external_url)
   DispatcherOptions dispatching;
   dispatching.receivers = config.receivers;
   dispatching.drill_notify = config.drill && config.drill->notify;
+  dispatching.silences = silences_;
   dispatching.clock = &clock_;
   dispatching.counters = &counters_;
   DelivererOptions delivering;
@@ -40,6 +41,11 @@ Status Notices::Process(SqliteDatabase& database, std::span<const Alert> changed
   const Result<std::size_t> rows = dispatcher_->Process(database, changed, now_ms);
   if (!rows) return Forward(rows.error());
   return {};
+}
+
+std::vector<std::string> Notices::ReceiversOf(const Alert& alert) {
+  const std::lock_guard lock(mutex_);
+  return dispatcher_->ReceiversOf(alert);
 }
 
 void Notices::Wake() {

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "alertd/alert.h"
 #include "alertd/config.h"
@@ -22,6 +23,9 @@ class Notices {
   Notices(std::string state_path, const Clock& clock, NotifyCounters& counters)
       : state_path_(std::move(state_path)), clock_(clock), counters_(counters) {}
 
+  // Before Configure. `silences` outlives this.
+  void SetSilences(const SilenceBook& silences) { silences_ = &silences; }
+
   // Takes the receivers of `config` over; blocks while a mail of the old ones is under way. Fails
   // where state.db cannot be opened once more; then the old ones stay, where there are any.
   Status Configure(const Config& config, const std::string& external_url);
@@ -31,10 +35,14 @@ class Notices {
 
   void Wake();  // After its commit.
 
+  // The names of the receivers that hear of an alert. Threads: any.
+  std::vector<std::string> ReceiversOf(const Alert& alert);
+
  private:
   const std::string state_path_;
   const Clock& clock_;
   NotifyCounters& counters_;
+  const SilenceBook* silences_ = nullptr;
   std::mutex mutex_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Deliverer> deliverer_;  // Null while it is being replaced.

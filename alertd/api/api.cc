@@ -97,6 +97,7 @@ HttpResponse AnswerPath(const ApiContext& context, const HttpRequest& request) {
   if (const auto label = LabelName(request.path); !label.empty()) {
     return AnswerLabelValues(context, label);
   }
+  if (request.path.starts_with(kAlertmanagerPrefix)) return AnswerAlertmanager(context, request);
   if (request.path == "/metrics") return AnswerMetrics(context, request.Header("accept"));
   if (request.path == "/-/healthy") return PlainText(200, "cloud_alertd is healthy\n");
   if (request.path == "/-/ready") return Ready(context.options, context.stopping);
@@ -130,7 +131,8 @@ HttpResponse Api::Handle(const HttpRequest& request) const {
         ErrorAnswer(401, "unauthorized", "this address needs the token of [http] token_file");
     response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"cloud_alertd\"");
   } else if (request.method != "GET" && request.method != "HEAD" &&
-             !(request.method == "POST" && TakesPost(request.path))) {
+             !(request.method == "POST" && TakesPost(request.path)) &&
+             !request.path.starts_with(kAlertmanagerPrefix)) {
     response = PlainText(405, request.method + " is not for this address\n");
     response.headers.emplace_back("Allow",
                                   TakesPost(request.path) ? "GET, HEAD, POST" : "GET, HEAD");

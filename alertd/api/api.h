@@ -9,6 +9,7 @@
 
 #include "alertd/collect/collector.h"
 #include "alertd/notify/outbox.h"
+#include "alertd/notify/silence_book.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "base/clock.h"
 #include "base/http_server.h"
@@ -33,7 +34,9 @@ struct ApiOptions {
   std::function<TargetsSnapshot()> targets;
   std::function<std::shared_ptr<const RulesSnapshot>()> rules;  // Never null.
   std::function<Result<std::vector<OutboxRow>>(const OutboxQuery&)> notices;
-  std::function<Status()> ready;  // Its error becomes the text of a 503 from /-/ready.
+  std::function<std::vector<std::string>(const Alert&)> receivers;  // Who hears of it, by name.
+  SilenceBook* silences = nullptr;  // Not owned; null: there are none.
+  std::function<Status()> ready;    // Its error becomes the text of a 503 from /-/ready.
   std::function<void(telemetry::TextWriter&)>
       metrics;  // Families for /metrics, beside the store's.
 };
@@ -46,7 +49,8 @@ struct ApiOptions {
 // /api/atalaya and the page's files carry an ETag and honour If-None-Match.
 // With a token, a request needs `Authorization: Bearer TOKEN`, or Basic with any name and the token
 // as password (which browsers can do); else 401. /-/healthy and /-/ready are open.
-// Source: the HTTP API chapter of the Prometheus 3.x documentation.
+// Alertmanager's API v2 is answered for alerts, receivers and silences, so that amtool works.
+// Source: the HTTP API chapter of the Prometheus 3.x documentation; Alertmanager's OpenAPI file.
 //
 // Threads: Handle from any, several at once; blocks as long as a query takes.
 class Api {

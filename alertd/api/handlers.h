@@ -35,6 +35,10 @@ HttpResponse AnswerRules(const ApiContext& context);
 HttpResponse AnswerAlerts(const ApiContext& context);
 HttpResponse AnswerTargets(const ApiContext& context);
 
+// alertmanager.cc: all below kAlertmanagerPrefix, with its methods.
+inline constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
+HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& request);
+
 // atalaya_status.cc, atalaya_notices.cc
 HttpResponse AnswerStatus(const ApiContext& context);
 HttpResponse AnswerNotices(const ApiContext& context);

@@ -43,6 +43,12 @@ std::vector<std::string> Targets(const ReceiverConfig& receiver) {
   return {""};
 }
 
+bool Wants(const DispatcherOptions& options, const ReceiverConfig& receiver, const Alert& alert) {
+  if (receiver.drill) return IsDrill(alert);
+  // A resolved drill is told whoever heard of its firing, whatever the setting is now.
+  return !IsDrill(alert) || options.drill_notify || IsResolved(alert);
+}
+
 // The changed alerts of one group, as one receiver is to hear of them.
 struct Group {
   telemetry::Labels labels;
@@ -60,7 +66,7 @@ class ReceiverPass {
   Result<std::size_t> Run(std::span<const Alert> changed);
 
  private:
-  bool Wants(const Alert& alert) const;
+  bool IsSilenced(const Alert& alert) const;
   Status TakeFiring(const Alert& alert);
   Status TakeResolved(const Alert& alert);
   Result<std::optional<std::int64_t>> FiredAt(const std::string& group_key,
@@ -82,9 +88,9 @@ class ReceiverPass {
 
 Result<std::size_t> ReceiverPass::Run(std::span<const Alert> changed) {
   for (const Alert& alert : changed) {
-    if (!Wants(alert)) continue;
+    if (!Wants(options_, receiver_, alert)) continue;
     Status taken;
-    if (IsFiring(alert)) taken = TakeFiring(alert);
+    if (IsFiring(alert) && !IsSilenced(alert)) taken = TakeFiring(alert);
     if (IsResolved(alert)) taken = TakeResolved(alert);
     if (!taken) return Forward(taken.error());
   }
@@ -107,10 +113,8 @@ Result<std::size_t> ReceiverPass::Run(std::span<const Alert> changed) {
   return written;
 }
 
-bool ReceiverPass::Wants(const Alert& alert) const {
-  if (receiver_.drill) return IsDrill(alert);
-  // A resolved drill is told whoever heard of its firing, whatever the setting is now.
-  return !IsDrill(alert) || options_.drill_notify || IsResolved(alert);
+bool ReceiverPass::IsSilenced(const Alert& alert) const {
+  return options_.silences != nullptr && !options_.silences->Covering(alert.labels).empty();
 }
 
 Status ReceiverPass::TakeFiring(const Alert& alert) {
@@ -283,6 +287,14 @@ std::string ReceiverPass::NewId() const {
 
 Dispatcher::Dispatcher(DispatcherOptions options) : options_(std::move(options)) {
   if (!options_.random) options_.random = RandomBits;
+}
+
+std::vector<std::string> Dispatcher::ReceiversOf(const Alert& alert) const {
+  std::vector<std::string> names;
+  for (const ReceiverConfig& receiver : options_.receivers) {
+    if (Wants(options_, receiver, alert)) names.push_back(receiver.name);
+  }
+  return names;
 }
 
 Result<std::size_t> Dispatcher::Process(SqliteDatabase& database, std::span<const Alert> changed,

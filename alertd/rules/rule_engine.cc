@@ -104,6 +104,7 @@ struct RuleEngine::Impl {
   void Note(const std::string& key, const Alert& alert, std::int64_t now_ms, bool tell);
   Status Store(std::int64_t now_ms);
   bool AnyWaiting() const;
+  void AddFiring(std::vector<Alert>& changed) const;
 
   RuleEngineOptions options;
   SqliteDatabase database;
@@ -116,6 +117,7 @@ struct RuleEngine::Impl {
   std::optional<DownTargets> down_targets;  // At the evaluation under way, once asked for.
   std::string append_error;                 // Of the last Flush, or "".
   std::vector<Change> unstored;
+  bool tell_all = false;  // Every firing alert goes to on_changed with the next commit.
   std::int64_t evaluated_at_ms = 0;
 };
 
@@ -388,9 +390,18 @@ bool RuleEngine::Impl::AnyWaiting() const {
   return false;
 }
 
+void RuleEngine::Impl::AddFiring(std::vector<Alert>& changed) const {
+  for (const Entry& entry : entries) {
+    for (const auto& [identity, alert] : entry.active) {
+      if (alert.state == AlertState::kFiring) changed.push_back(alert);
+    }
+  }
+}
+
 Status RuleEngine::Impl::Store(std::int64_t now_ms) {
   const bool waiting = AnyWaiting();
-  if (unstored.empty() && !waiting) return {};
+  tell_all = tell_all || (options.tell_again && options.tell_again());
+  if (unstored.empty() && !waiting && !tell_all) return {};
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
   if (!transaction) return Forward(transaction.error());
   std::vector<Alert> changed;
@@ -405,11 +416,13 @@ Status RuleEngine::Impl::Store(std::int64_t now_ms) {
   if (waiting) {
     if (Status marked = MarkWaitingSeen(database, now_ms); !marked) return marked;
   }
+  if (tell_all) AddFiring(changed);
   if (!changed.empty() && options.on_changed) {
     if (Status told = options.on_changed(database, changed, now_ms); !told) return told;
   }
   if (Status committed = transaction->Commit(); !committed) return committed;
   unstored.clear();
+  tell_all = false;
   if (!changed.empty() && options.on_stored) options.on_stored();
   return {};
 }

@@ -45,6 +45,10 @@ struct RuleEngineOptions {
   std::function<Status(SqliteDatabase&, std::span<const Alert> changed, std::int64_t now_ms)>
       on_changed;
 
+  // Asked at each evaluation: whether every alert that fires is to go to on_changed again, as
+  // somebody did not want to hear of some. May be empty.
+  std::function<bool()> tell_again;
+
   // After each commit that on_changed was part of.
   std::function<void()> on_stored;
 };

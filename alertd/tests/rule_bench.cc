@@ -105,6 +105,7 @@ void RuleBench::MakeEngine(std::vector<Rule> rules) {
     told.insert(told.end(), changed.begin(), changed.end());
     return {};
   };
+  options.tell_again = [this] { return std::exchange(tell_again, false); };
   Result<std::unique_ptr<RuleEngine>> engine =
       RuleEngine::Create(std::move(options), std::move(rules), std::move(*database));
   ASSERT_TRUE(engine) << engine.error().message;

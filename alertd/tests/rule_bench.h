@@ -43,6 +43,7 @@ class RuleBench {
   std::vector<Alert> told;                         // What notices would be made of, in order.
   std::vector<telemetry::LabelledSample> written;  // What rules recorded, in order.
   bool refuse_changes = false;                     // Makes on_changed fail.
+  bool tell_again = false;                         // Once; set it again for another time.
 
   RulesSnapshot Snapshot() const { return engine_->Snapshot(); }
   std::int64_t Ms(Offset offset) const { return start_ms_ + offset.count(); }

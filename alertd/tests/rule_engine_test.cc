@@ -79,6 +79,22 @@ TEST(RuleEngine, KeepsOneAlertPerSeries) {
   EXPECT_THAT(bench.Alerts(), SizeIs(2));
 }
 
+// As when a silence ends; until it was stored once.
+TEST(RuleEngine, TellsAgainOfWhatFiresWhenAsked) {
+  RuleBench bench(kHotAtOnce);
+  bench.At(0s).Series("degrees", {{"room", "a"}}, 90).Series("degrees", {{"room", "b"}}, 95);
+  ASSERT_TRUE(bench.EvaluateAt(0s));
+  ASSERT_THAT(bench.told, SizeIs(2));
+  bench.tell_again = true;
+  bench.refuse_changes = true;
+  EXPECT_FALSE(bench.EvaluateAt(5s));
+  bench.refuse_changes = false;
+  ASSERT_TRUE(bench.EvaluateAt(10s));
+  EXPECT_THAT(bench.told, SizeIs(4));
+  ASSERT_TRUE(bench.EvaluateAt(15s));
+  EXPECT_THAT(bench.told, SizeIs(4));
+}
+
 TEST(RuleEngine, KeepsStateAcrossARestartWithoutTellingAgain) {
   RuleBench bench(kHotAtOnce);
   bench.At(0s).Series("degrees", {}, 90);

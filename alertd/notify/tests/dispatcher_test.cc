@@ -270,5 +270,25 @@ TEST_F(DispatcherTest, AStepBackOfTheWallClockHoldsUpNothing) {
   EXPECT_TRUE(due->has_value());
 }
 
+// Whoever heard that it fires hears that it ends.
+TEST_F(DispatcherTest, PassesOverFiringAlertsThatAreSilenced) {
+  const FakeClock clock(kStartMs);
+  const auto silences = *SilenceBook::Open(OpenTestState(folder_), clock);
+  options_.silences = silences.get();
+  Process({FiringAlert("Down", "told")});
+  Silence silence;
+  silence.matchers = {{telemetry::Matcher::Kind::kEqual, "alertname", "Down"}};
+  silence.ends_ms = kStartMs + 1000;
+  const std::string id = *silences->Set(silence);
+
+  EXPECT_EQ(Process({FiringAlert("Down", "unheard")}), 0u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "unheard"), kStartMs + 1)}), 0u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "told"), kStartMs + 1)}), 1u);
+
+  EXPECT_EQ(Process({FiringAlert("Down", "later")}), 0u);
+  ASSERT_TRUE(silences->Expire(id));
+  EXPECT_EQ(Process({FiringAlert("Down", "later")}), 1u);
+}
+
 }  // namespace
 }  // namespace atalaya::alertd

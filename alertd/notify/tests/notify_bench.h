@@ -8,6 +8,7 @@
 #include "alertd/notify/dispatcher.h"
 #include "alertd/notify/notice.h"
 #include "alertd/notify/outbox.h"
+#include "alertd/notify/silence_book.h"
 #include "base/check.h"
 #include "base/sqlite.h"
 
@@ -32,7 +33,7 @@ class TestFolder {
 };
 
 inline SqliteDatabase OpenTestState(const TestFolder& folder) {
-  const std::array<std::string_view, 1> migrations{kNotifyMigration1};
+  const std::array<std::string_view, 2> migrations{kNotifyMigration1, kSilencesMigration1};
   Result<SqliteDatabase> database =
       SqliteDatabase::Open((folder.path() / "state.db").string(), SqliteSync::kFull, migrations);
   ATALAYA_CHECK(database.has_value());
