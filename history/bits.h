@@ -61,53 +61,68 @@ class BitReader {
   explicit BitReader(std::string_view in) : in_(in) {}
 
   std::uint64_t Read(int count) {  // 0 to 64.
-    if (count > 32) {
+    if (count > kSurelyHeld) {
       const std::uint64_t high = Read(count - 32);
       return high << 32 | Read(32);
     }
-    if (count == 0) return 0;
-    const std::uint64_t bits = Peek() >> (64 - count);
-    position_ += static_cast<std::size_t>(count);
+    Refill();
+    const std::uint64_t bits = count == 0 ? 0 : ahead_ >> (64 - count);
+    Skip(count);
     return bits;
   }
   std::uint64_t ReadGolomb(int k) {
-    const std::uint64_t ahead = Peek();
-    const int zeros = std::countl_zero(ahead | 1);
+    Refill();
+    const int zeros = std::countl_zero(ahead_ | 1);
     const int total = 2 * zeros + 1 + k;
-    if (total <= kPeekBits) {
-      position_ += static_cast<std::size_t>(total);
-      const std::uint64_t both = ahead << zeros >> (64 - zeros - 1 - k);
+    if (total <= kSurelyHeld) {
+      const std::uint64_t both = ahead_ << zeros >> (64 - zeros - 1 - k);
+      Skip(total);
       return both - (std::uint64_t{1} << k);
     }
-    return ReadLongGolomb(k);
+    // By a copy, so that this reader can stay in registers.
+    BitReader after = *this;
+    const std::uint64_t value = after.ReadLongGolomb(k);
+    *this = after;
+    return value;
   }
-  bool failed() const { return position_ > in_.size() * 8; }
-  std::size_t bytes() const { return (position_ + 7) / 8; }  // Begun so far.
+  bool failed() const { return position() > in_.size() * 8; }
+  std::size_t bytes() const { return (position() + 7) / 8; }  // Begun so far.
 
  private:
-  static constexpr int kPeekBits = 57;  // Of the 64 that Peek gives, that many are surely real.
+  static constexpr int kSurelyHeld = 56;  // Bits, after Refill.
 
-  std::uint64_t Peek() const {
-    const std::size_t byte = position_ / 8;
-    unsigned char raw[8] = {};
-    if (byte + 8 <= in_.size()) {
-      std::memcpy(raw, in_.data() + byte, 8);
-    } else if (byte < in_.size()) {
-      std::memcpy(raw, in_.data() + byte, in_.size() - byte);
+  std::size_t position() const { return next_ * 8 - static_cast<std::size_t>(held_); }
+  void Skip(int count) {
+    ahead_ <<= count;
+    held_ -= count;
+  }
+  void Refill() {
+    if (next_ + 8 > in_.size()) return RefillAtEnd();
+    std::uint64_t word = 0;
+    std::memcpy(&word, in_.data() + next_, 8);
+    ahead_ |= __builtin_bswap64(word) >> held_;
+    next_ += static_cast<std::size_t>(63 - held_) / 8;
+    held_ |= 56;
+  }
+  void RefillAtEnd() {
+    for (; held_ < kSurelyHeld; held_ += 8, ++next_) {
+      const std::uint64_t byte = next_ < in_.size() ? static_cast<unsigned char>(in_[next_]) : 0;
+      ahead_ |= byte << (56 - held_);
     }
-    return __builtin_bswap64(std::bit_cast<std::uint64_t>(raw)) << (position_ % 8);
   }
   std::uint64_t ReadLongGolomb(int k) {
     int zeros = 0;
     while (zeros < 64 && !failed() && Read(1) == 0) ++zeros;
-    if (zeros == 64) position_ = in_.size() * 8 + 1;  // Nobody writes so.
+    if (zeros == 64) next_ = in_.size() + 9;  // Nobody writes so; `failed` tells it.
     const std::uint64_t high = (std::uint64_t{1} << (zeros & 63)) | Read(zeros & 63);
     const std::uint64_t low = Read(k);
     return (high - 1) << k | low;
   }
 
   std::string_view in_;
-  std::size_t position_ = 0;
+  std::size_t next_ = 0;     // The byte behind those that `ahead_` counts.
+  std::uint64_t ahead_ = 0;  // What comes next, high bit first: `held_` bits and maybe some more,
+  int held_ = 0;             // which are then the next byte's; at most 63.
 };
 
 }  // namespace atalaya::history
