@@ -55,12 +55,6 @@ const Expr& WithoutParens(const Expr& expr) {
   return *inner;
 }
 
-std::span<const Sample> SampleCursor::Window(std::int64_t end_ms, std::int64_t range_ms) {
-  while (end_ < samples_.size() && samples_[end_].time_ms <= end_ms) ++end_;
-  while (begin_ < end_ && samples_[begin_].time_ms <= end_ms - range_ms) ++begin_;
-  return {samples_.data() + begin_, end_ - begin_};
-}
-
 Evaluator::Evaluator(const telemetry::SeriesSource& source, const EngineOptions& options,
                      const QueryOptions& asked, Grid query,
                      std::atomic<std::uint64_t>* samples_together)
@@ -178,8 +172,7 @@ Result<Evaluated> Evaluator::EvalSelector(const Selector& selector, const Grid& 
     SampleCursor cursor(one.samples);
     bool any = false;
     for (std::size_t i = 0; i < grid.steps; ++i) {
-      const auto window = cursor.Window(ShiftedTime(selector.shift, grid.At(i)), lookback_ms);
-      const double value = window.empty() ? Absent() : window.back().value;
+      const double value = cursor.Last(ShiftedTime(selector.shift, grid.At(i)), lookback_ms);
       any = any || !IsAbsent(value);
       series.values.push_back(value);
     }
@@ -266,14 +259,8 @@ Status Evaluator::Charge(std::uint64_t samples) {
   return Work(samples);
 }
 
-Status Evaluator::Work(std::uint64_t steps) {
-  work_ += steps;
-  if (work_ < next_check_) return {};
-  next_check_ = work_ + kWorkBetweenChecks;
-  return CheckClocks();
-}
-
 Status Evaluator::CheckClocks() {
+  next_check_ = work_ + kWorkBetweenChecks;
   if (cancelled_ && cancelled_()) {
     return Fail(ErrorCode::kTimeout, "the query was cancelled");
   }

@@ -94,7 +94,10 @@ class Evaluator {
   // Counts samples read or made; kLimit over max_samples, kTimeout when time is up.
   Status Charge(std::uint64_t samples);
   // Counts work that makes no samples; kTimeout when time is up or the query was cancelled.
-  Status Work(std::uint64_t steps);
+  Status Work(std::uint64_t steps) {
+    work_ += steps;
+    return work_ < next_check_ ? Status() : CheckClocks();
+  }
   Status CheckSeries(std::size_t series) const;
 
   // Takes the metric's name off a result, now or, with delayed_name_removal, at the end.
@@ -144,12 +147,26 @@ const Expr& WithoutParens(const Expr& expr);
 // Walks the samples of one series along a grid. Times must not fall.
 class SampleCursor {
  public:
-  explicit SampleCursor(const std::vector<telemetry::Sample>& samples) : samples_(samples) {}
+  explicit SampleCursor(std::span<const telemetry::Sample> samples) : samples_(samples) {}
   // The samples of (end_ms - range_ms, end_ms].
-  std::span<const telemetry::Sample> Window(std::int64_t end_ms, std::int64_t range_ms);
+  std::span<const telemetry::Sample> Window(std::int64_t end_ms, std::int64_t range_ms) {
+    MoveEnd(end_ms);
+    while (begin_ < end_ && samples_[begin_].time_ms <= end_ms - range_ms) ++begin_;
+    return {samples_.data() + begin_, end_ - begin_};
+  }
+  // The last one's value, Absent() where there is none.
+  double Last(std::int64_t end_ms, std::int64_t range_ms) {
+    MoveEnd(end_ms);
+    if (end_ == 0 || samples_[end_ - 1].time_ms <= end_ms - range_ms) return Absent();
+    return samples_[end_ - 1].value;
+  }
 
  private:
-  const std::vector<telemetry::Sample>& samples_;
+  void MoveEnd(std::int64_t end_ms) {
+    while (end_ < samples_.size() && samples_[end_].time_ms <= end_ms) ++end_;
+  }
+
+  const std::span<const telemetry::Sample> samples_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
