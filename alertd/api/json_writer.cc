@@ -1,61 +1,15 @@
 #include "alertd/api/json_writer.h"
 
-#include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "telemetry/utf8.h"
 
 namespace atalaya::alertd {
 namespace {
 
-// Outside of these Prometheus takes the scientific form.
-constexpr double kSmallestPlain = 1e-6;
-constexpr double kLargestPlain = 1e21;
-
-// A plain double of 1e21 takes 22 characters, of 1e-6 with 17 digits 24.
-constexpr std::size_t kNumberBuffer = 64;
-
-// Whole numbers below this are exact in a double, and quicker to write as such.
-constexpr double kLargestWhole = 1e15;
-
-char* Put(char* out, std::string_view text) { return std::copy(text.begin(), text.end(), out); }
-
-// Both write at most kNumberBuffer bytes and return their end.
-char* PutSampleValue(char* out, double value) {
-  if (std::isnan(value)) return Put(out, "NaN");
-  if (std::isinf(value)) return Put(out, value > 0 ? "+Inf" : "-Inf");
-  const double size = std::abs(value);
-  char* const limit = out + kNumberBuffer;
-  if (size < kLargestWhole && size >= 1) {
-    const auto whole = static_cast<std::int64_t>(value);
-    if (static_cast<double>(whole) == value) return std::to_chars(out, limit, whole).ptr;
-  }
-  const bool plain = size == 0 || (size >= kSmallestPlain && size < kLargestPlain);
-  char* const end = std::to_chars(out, limit, value,
-                                  plain ? std::chars_format::fixed : std::chars_format::scientific)
-                        .ptr;
-  if (plain) return end;
-  // "1e-07" is written as "1e-7".
-  const std::string_view text(out, static_cast<std::size_t>(end - out));
-  const std::size_t padded = text.find("e-0");
-  return padded == std::string_view::npos ? end
-                                          : std::copy(out + padded + 3, end, out + padded + 2);
-}
-
-char* PutTime(char* out, std::int64_t utc_ms) {
-  if (utc_ms < 0) *out++ = '-';
-  const auto size =
-      utc_ms < 0 ? 0 - static_cast<std::uint64_t>(utc_ms) : static_cast<std::uint64_t>(utc_ms);
-  out = std::to_chars(out, out + kNumberBuffer - 5, size / 1000).ptr;
-  const auto millis = static_cast<unsigned>(size % 1000);
-  if (millis == 0) return out;
-  *out++ = '.';
-  *out++ = static_cast<char>('0' + millis / 100);
-  *out++ = static_cast<char>('0' + millis / 10 % 10);
-  *out++ = static_cast<char>('0' + millis % 10);
-  return out;
-}
+// Points are put together here before they are appended, many at a time.
+constexpr std::size_t kPointsBuffer = 8192;
 
 std::string ReplaceInvalid(std::string_view text) {
   std::string valid;
@@ -71,11 +25,6 @@ std::string ReplaceInvalid(std::string_view text) {
 }
 
 }  // namespace
-
-std::string FormatSampleValue(double value) {
-  char buffer[kNumberBuffer];
-  return {buffer, PutSampleValue(buffer, value)};
-}
 
 void JsonWriter::Separate() {
   if (comma_) text_ += ',';
@@ -120,15 +69,26 @@ JsonWriter& JsonWriter::Number(double value) {
 }
 
 JsonWriter& JsonWriter::Time(std::int64_t utc_ms) {
-  char buffer[kNumberBuffer];
+  char buffer[kTimeRoom];
   return Raw({buffer, PutTime(buffer, utc_ms)});
 }
 
-JsonWriter& JsonWriter::Point(const telemetry::Sample& sample) {
-  char buffer[2 * kNumberBuffer + 8];
-  char* end = PutTime(Put(buffer, "["), sample.time_ms);
-  end = PutSampleValue(Put(end, ",\""), sample.value);
-  return Raw({buffer, Put(end, "\"]")});
+JsonWriter& JsonWriter::Points(std::span<const telemetry::Sample> samples) {
+  return BeginArray().WritePoints(samples).EndArray();
+}
+
+JsonWriter& JsonWriter::WritePoints(std::span<const telemetry::Sample> samples) {
+  char buffer[kPointsBuffer];
+  char* end = buffer;
+  point_text_.BeginSeries();
+  for (const telemetry::Sample& sample : samples) {
+    if (comma_) *end++ = ',';
+    comma_ = true;
+    end = point_text_.Put(end, sample);
+    if (end + kPointRoom > buffer + kPointsBuffer) text_.append(buffer, std::exchange(end, buffer));
+  }
+  text_.append(buffer, end);
+  return *this;
 }
 
 JsonWriter& JsonWriter::Labels(const telemetry::Labels& labels) {

@@ -2,9 +2,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "alertd/api/point_text.h"
 #include "telemetry/labels.h"
 #include "telemetry/sample.h"
 
@@ -27,9 +29,10 @@ class JsonWriter {
   JsonWriter& Number(double value);  // null where it is no number or infinite.
   JsonWriter& Null() { return Raw("null"); }
 
-  JsonWriter& Time(std::int64_t utc_ms);                // 1435781451.781, as Prometheus.
-  JsonWriter& Point(const telemetry::Sample& sample);   // [1435781451.781,"0.5"]
-  JsonWriter& Labels(const telemetry::Labels& labels);  // An object.
+  JsonWriter& Time(std::int64_t utc_ms);  // 1435781451.781, as Prometheus.
+  JsonWriter& Point(const telemetry::Sample& sample) { return WritePoints({&sample, 1}); }
+  JsonWriter& Points(std::span<const telemetry::Sample> samples);  // An array, by rising time.
+  JsonWriter& Labels(const telemetry::Labels& labels);             // An object.
   JsonWriter& Field(std::string_view key, std::string_view text) { return Key(key).String(text); }
 
   void Reserve(std::size_t bytes) { text_.reserve(text_.size() + bytes); }
@@ -41,12 +44,11 @@ class JsonWriter {
   JsonWriter& Raw(std::string_view text);
   void Separate();
   void AppendQuoted(std::string_view text);
+  JsonWriter& WritePoints(std::span<const telemetry::Sample> samples);
 
   std::string text_;
+  PointText point_text_;
   bool comma_ = false;  // Something stands before in this object or array.
 };
-
-// A float as Prometheus writes it in JSON: the shortest text that reads back the same.
-std::string FormatSampleValue(double value);
 
 }  // namespace atalaya::alertd

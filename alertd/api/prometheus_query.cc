@@ -31,9 +31,8 @@ void WriteMatrix(JsonWriter& json, const std::vector<SeriesSamples>& matrix, std
   json.Reserve(points * kUsualPointBytes);
   json.Field("resultType", "matrix").Key("result").BeginArray();
   for (std::size_t i = 0; i < matrix.size() && (limit == 0 || i < limit); ++i) {
-    json.BeginObject().Key("metric").Labels(matrix[i].labels).Key("values").BeginArray();
-    for (const Sample& sample : matrix[i].samples) json.Point(sample);
-    json.EndArray().EndObject();
+    json.BeginObject().Key("metric").Labels(matrix[i].labels).Key("values");
+    json.Points(matrix[i].samples).EndObject();
   }
   json.EndArray();
 }

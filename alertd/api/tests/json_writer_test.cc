@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
+#include <cmath>
 #include <limits>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace atalaya::alertd {
 namespace {
@@ -53,6 +59,44 @@ TEST(JsonWriter, WritesAPointAsAPairOfTimeAndText) {
   JsonWriter json;
   json.BeginArray().Point({1'435'781'451'781, -2.5}).Point({0, 1e15}).EndArray();
   EXPECT_EQ(json.Take(), R"([[1435781451.781,"-2.5"],[0,"1000000000000000"]])");
+}
+
+TEST(JsonWriter, WritesManyPointsAsOneByOne) {
+  std::vector<telemetry::Sample> samples;
+  for (int i = 0; i < 2000; ++i) samples.push_back({i * 15'000 + i % 2, i / 3 * 0.25});
+  std::string one_by_one = "[";
+  for (const telemetry::Sample& sample : samples) {
+    JsonWriter json;
+    one_by_one += (one_by_one.size() > 1 ? "," : "") + json.Point(sample).Take();
+  }
+  JsonWriter json;
+  json.BeginArray().Points(samples);
+  json.Points(std::span(samples).subspan(0, 0)).Points(samples).EndArray();
+  EXPECT_EQ(json.Take(), "[" + one_by_one + "],[]," + one_by_one + "]]");
+}
+
+TEST(JsonWriter, WritesEachSeriesItsOwnTimes) {
+  JsonWriter json;
+  const telemetry::Sample first[] = {{1000, 1}, {3000, 1}};
+  const telemetry::Sample second[] = {{0, 1}, {2000, -0.0}, {3000, 0}, {4000, 0}};
+  json.BeginArray().Points(first).Points(second).EndArray();
+  EXPECT_EQ(json.Take(), R"([[[1,"1"],[3,"1"]],[[0,"1"],[2,"-0"],[3,"0"],[4,"0"]]])");
+}
+
+// The quick way for few decimal places gives what the general one gives.
+TEST(JsonWriter, WritesTheShortestTextOfDecimals) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 200'000; ++i) {
+    const double scale = std::pow(10, static_cast<double>(random() % 6));
+    const double near = static_cast<double>(random() >> (random() % 64)) / scale;
+    for (const double value : {near, std::nextafter(near, 0.0), -near}) {
+      if (std::abs(value) < 1e-6 || std::abs(value) >= 1e21) continue;
+      char text[32];
+      char* const end =
+          std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
+      ASSERT_EQ(FormatSampleValue(value), std::string(text, end));
+    }
+  }
 }
 
 TEST(JsonWriter, NumberThatIsNoneIsNull) {
