@@ -4,6 +4,7 @@
 #include <array>
 
 #include "promql/number_text.h"
+#include "telemetry/utf8.h"
 
 namespace atalaya::promql {
 namespace {
@@ -17,25 +18,6 @@ int HexValue(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-void AppendUtf8(std::string& text, std::uint32_t rune) {
-  const auto push = [&text](std::uint32_t byte) { text += static_cast<char>(byte); };
-  if (rune < 0x80) {
-    push(rune);
-  } else if (rune < 0x800) {
-    push(0xc0 | (rune >> 6));
-    push(0x80 | (rune & 0x3f));
-  } else if (rune < 0x10000) {
-    push(0xe0 | (rune >> 12));
-    push(0x80 | ((rune >> 6) & 0x3f));
-    push(0x80 | (rune & 0x3f));
-  } else {
-    push(0xf0 | (rune >> 18));
-    push(0x80 | ((rune >> 12) & 0x3f));
-    push(0x80 | ((rune >> 6) & 0x3f));
-    push(0x80 | (rune & 0x3f));
-  }
 }
 
 // Reads `count` digits of `base`; -1 where one is missing.
@@ -81,7 +63,7 @@ Status ReadEscape(std::string_view text, std::size_t* position, char quote, std:
     ++*position;
     value = ReadDigits(text, position, c == 'u' ? 4 : 8, 16);
     if (value >= 0 && value <= 0x10ffff && !(value >= 0xd800 && value < 0xe000)) {
-      AppendUtf8(*out, static_cast<std::uint32_t>(value));
+      telemetry::AppendUtf8(*out, static_cast<std::uint32_t>(value));
       return {};
     }
   } else {

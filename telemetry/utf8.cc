@@ -39,4 +39,23 @@ std::size_t ValidUtf8Prefix(std::string_view text) {
   return at;
 }
 
+void AppendUtf8(std::string& text, std::uint32_t code_point) {
+  const auto push = [&text](std::uint32_t byte) { text += static_cast<char>(byte); };
+  if (code_point < 0x80) {
+    push(code_point);
+  } else if (code_point < 0x800) {
+    push(0xc0 | (code_point >> 6));
+    push(0x80 | (code_point & 0x3f));
+  } else if (code_point < 0x10000) {
+    push(0xe0 | (code_point >> 12));
+    push(0x80 | ((code_point >> 6) & 0x3f));
+    push(0x80 | (code_point & 0x3f));
+  } else {
+    push(0xf0 | (code_point >> 18));
+    push(0x80 | ((code_point >> 12) & 0x3f));
+    push(0x80 | ((code_point >> 6) & 0x3f));
+    push(0x80 | (code_point & 0x3f));
+  }
+}
+
 }  // namespace atalaya::telemetry

@@ -4,6 +4,7 @@
 
 #include "alertd/api/answer.h"
 #include "alertd/api/authorization.h"
+#include "alertd/api/escaped_name.h"
 #include "alertd/api/handlers.h"
 #include "alertd/api/web_files.h"
 #include "base/check.h"
@@ -95,7 +96,7 @@ HttpResponse AnswerPath(const ApiContext& context, const HttpRequest& request) {
     if (route.path == request.path) return route.answer(context);
   }
   if (const auto label = LabelName(request.path); !label.empty()) {
-    return AnswerLabelValues(context, label);
+    return AnswerLabelValues(context, UnescapeName(label));
   }
   if (request.path.starts_with(kAlertmanagerPrefix)) return AnswerAlertmanager(context, request);
   if (request.path == "/metrics") return AnswerMetrics(context, request.Header("accept"));

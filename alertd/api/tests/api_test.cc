@@ -226,6 +226,17 @@ TEST_F(ApiTest, LooksUpSeriesAndLabels) {
   ExpectError("/api/v1/labels?start=9&end=5", 400, "bad_data", "\"end\"");
 }
 
+TEST_F(ApiTest, TakesAnEscapedNameInThePath) {
+  Put({{"__name__", "up"}, {"service.name_\u00fc", "a"}, {"U__b", "c"}}, 1);
+  EXPECT_EQ(Data("/api/v1/label/U__service_2e_name___fc_/values"), Json{"a"});
+  EXPECT_EQ(Data("/api/v1/label/U___5f__5f_name_5F__5F_/values"), Json{"up"});
+  EXPECT_EQ(Data("/api/v1/label/service.name_\u00fc/values"), Json{"a"});
+  for (const char* wrong : {"U__service_2e", "U__a_zz_", "U__a_d800_", "U__a_410000_"}) {
+    EXPECT_EQ(Data(std::string("/api/v1/label/") + wrong + "/values"), Json::array());
+  }
+  EXPECT_EQ(Data("/api/v1/label/U__U____b/values"), Json{"c"});
+}
+
 TEST_F(ApiTest, TellsItsVersionAndHealth) {
   EXPECT_EQ(Data("/api/v1/status/buildinfo")["version"], "3.0.0");
   EXPECT_FALSE(Data("/api/v1/status/buildinfo").contains("features"));
