@@ -11,6 +11,7 @@
 #include "alertd/notices.h"
 #include "alertd/rules/rule_runner.h"
 #include "alertd/state_db.h"
+#include "base/file.h"
 #include "base/http_server.h"
 #include "base/log.h"
 #include "history/store.h"
@@ -32,6 +33,8 @@ std::string HostOfUrl(std::string_view url) {
 }
 
 constexpr int kStatusStarting = 503;
+constexpr std::chrono::hours kClientsKnownFor{
+    24};  // Of the packet server, after their last sample.
 
 Status MakeStorageDir(const std::string& dir) {
   std::error_code error;
@@ -57,7 +60,8 @@ struct App::Impl {
   Status StartCollecting();
   void StopCollecting();
   bool Settled();
-  TargetsSnapshot Targets();
+  std::vector<TargetStatus> Targets();
+  CollectFigures Collected();
   std::string ExternalUrl() const;
   Result<std::vector<OutboxRow>> ListNotices(const OutboxQuery& query);
   HttpResponse Handle(const HttpRequest& request);
@@ -81,8 +85,8 @@ struct App::Impl {
   std::unique_ptr<SilenceBook> silences;
   Notices notices;
   std::unique_ptr<RuleRunner> rules;
-  std::mutex collector_mutex;
-  std::shared_ptr<Collector> collector;
+  std::mutex collector_mutex;  // Guards whether there is one; the main thread alone changes that.
+  std::unique_ptr<Collector> collector;
   std::unique_ptr<Api> api;
   std::atomic<bool> serving{false};  // All of the above is there.
   std::unique_ptr<HttpServer> server;
@@ -136,6 +140,7 @@ Status App::Impl::StartServing() {
   options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };
   options.notices = [this](const OutboxQuery& query) { return ListNotices(query); };
   options.silences = silences.get();
+  options.outside = [this](const Alert& alert) { return notices.Outside(alert); };
   options.receivers = [this](const Alert& alert) { return notices.ReceiversOf(alert); };
   options.ready = [this]() -> Status {
     if (rules->Snapshot()->evaluated_at_ms != 0) return {};
@@ -166,7 +171,7 @@ Status App::Impl::StartRules() {
                               std::int64_t now_ms) {
     return notices.Process(database, changed, now_ms);
   };
-  options.tell_again = [this] { return silences->TakeEnded(); };
+  options.tell_again = [this] { return silences->TakeChanged(); };
   options.on_stored = [this] { notices.Wake(); };
   Result<SqliteDatabase> database = OpenStateDb(state_path);
   if (!database) return Forward(database.error());
@@ -181,11 +186,18 @@ Status App::Impl::StartRules() {
 Status App::Impl::StartCollecting() {
   CollectorOptions options;
   options.clock = &clock;
-  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) {
+  options.append = [this](std::span<const telemetry::SeriesSample> samples) {
     const std::lock_guard lock(append_mutex);
-    return store->Append(samples);
+    return store->AppendHeld(samples);
+  };
+  options.when_durable = [this](std::function<void()> done) {
+    store->WhenDurable(std::move(done));
   };
   options.on_event = [this](std::int64_t event_ns) { rules->Wake(event_ns); };
+  const std::int64_t now_ms = clock.NowMs();
+  options.known_clients = store->LabelValues(
+      "client", {{{telemetry::Matcher::Kind::kEqual, "__name__", "cloud_client_up"}}},
+      now_ms - std::chrono::milliseconds(kClientsKnownFor).count(), now_ms);
   Result<std::unique_ptr<Collector>> started = Collector::Start(std::move(options), config.collect);
   if (!started) return Forward(started.error());
   const std::lock_guard lock(collector_mutex);
@@ -194,13 +206,11 @@ Status App::Impl::StartCollecting() {
 }
 
 void App::Impl::StopCollecting() {
-  std::shared_ptr<Collector> old;
+  std::unique_ptr<Collector> ending;
   {
     const std::lock_guard lock(collector_mutex);
-    old = std::move(collector);
+    ending = std::move(collector);
   }
-  // Whoever still reads a snapshot of it is done within a moment; the threads end here.
-  old.reset();
 }
 
 bool App::Impl::Settled() {
@@ -208,9 +218,14 @@ bool App::Impl::Settled() {
   return collector != nullptr && collector->Settled();
 }
 
-TargetsSnapshot App::Impl::Targets() {
+std::vector<TargetStatus> App::Impl::Targets() {
   const std::lock_guard lock(collector_mutex);
-  return collector == nullptr ? TargetsSnapshot() : collector->Snapshot();
+  return collector == nullptr ? std::vector<TargetStatus>() : collector->Targets();
+}
+
+CollectFigures App::Impl::Collected() {
+  const std::lock_guard lock(collector_mutex);
+  return collector == nullptr ? CollectFigures() : collector->Figures();
 }
 
 std::string App::Impl::ExternalUrl() const {
@@ -236,7 +251,7 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
   input.started_ms = started_ms;
   input.reload_successful = reload.successful;
   input.reload_success_ms = reload.success_ms;
-  input.targets = Targets();
+  input.collect = Collected();
   input.rules = *rules->Snapshot();
   input.receivers = counters.Snapshot();
   WriteMetrics(page, input);
@@ -265,19 +280,17 @@ Status App::Impl::Reload() {
 }
 
 Status App::Impl::TakeOver(Config next) {
-  const bool other_targets = next.collect != config.collect;
   config = std::move(next);
   if (Status configured = notices.Configure(config, ExternalUrl()); !configured) return configured;
-  // The old collector ends first: two sessions with one client id would drive each other out.
-  if (other_targets) StopCollecting();
   rules->ReplaceRules(config.rules.list, config.drill, config.rules.interval);
-  return other_targets ? StartCollecting() : Status();
+  return collector->Reconfigure(config.collect);
 }
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 App::~App() = default;
 
 Result<std::unique_ptr<App>> App::Create(std::vector<std::string> config_files, Config config) {
+  RaiseFileLimit();  // Each target keeps its connection.
   auto impl = std::make_unique<Impl>(std::move(config_files), std::move(config));
   if (Status opened = impl->OpenStorage(); !opened) return Forward(opened.error());
   if (Status started = impl->StartServing(); !started) return Forward(started.error());

@@ -188,6 +188,9 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
   if (storage.Has("dir")) config.storage.dir = Beside(path, storage.RequiredString("dir"));
   ReadRulesTable(root.Table("rules"), path, reading);
   ReadDrill(root, reading);
+  if (root.Has("external_labels")) {
+    config.external_labels = ReadLabels(root, "external_labels", {"alertname"});
+  }
   ReadCollect(root, path, reading);
   ReadReceivers(root, reading);
   if (Status good = file->Finish(); !good) reading.faults.push_back(good.error().message);

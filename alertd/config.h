@@ -24,6 +24,7 @@ namespace atalaya::alertd {
 //   [history]  keep_samples = "15d"; keep_minutes = "90d"; keep_hours = "730d"; accept_late = "1d"
 //              max_bytes = "10GB"
 //   [rules]    files = ["rules/*.toml"]; interval = "5s"
+//   [external_labels]  site = "tower"
 //   [drill]    match = { server = "cloud_server" }; notify = false
 //   [[scrape]], [[probe]], [[process]], [telemetry]: alertd/collect/collect_config.h
 //   [[receiver]]: alertd/notify/receiver_config.h
@@ -48,6 +49,7 @@ struct Config {
     friend bool operator==(const History&, const History&) = default;
   } history;
   CollectorConfig collect;
+  LabelMap external_labels;  // Of notices, where the alert has none of the name.
   struct Rules {
     std::chrono::milliseconds interval{5'000};
     std::vector<Rule> list;  // Of all files, in the order of their names.

@@ -27,25 +27,58 @@ void WriteProgram(TextWriter& page, const MetricsInput& input) {
       "When a configuration was last taken over, Unix time.", Seconds(input.reload_success_ms));
 }
 
-void WriteCollect(TextWriter& page, const TargetsSnapshot& targets) {
-  std::int64_t by_health[3] = {0, 0, 0};
-  for (const TargetStatus& target : targets.targets)
-    ++by_health[static_cast<std::size_t>(target.health)];
+void Count(TextWriter& page, std::string_view name, std::string_view help, std::uint64_t value) {
+  page.Family(name, MetricType::kCounter, help);
+  page.Sample("", value);
+}
+
+void WriteScrapes(TextWriter& page, const ScrapeFigures& scrapes) {
+  Count(page, "cloud_alertd_scrapes_total", "Scrapes, well or not.", scrapes.scrapes);
+  page.Family("cloud_alertd_scrapes_failed_total", MetricType::kCounter,
+              "Scrapes that failed, by reason.");
+  for (std::size_t i = 0; i < kScrapeFaultNames.size(); ++i)
+    page.Sample(LabelText("reason", kScrapeFaultNames[i]).text(), scrapes.failed[i]);
+  Count(page, "cloud_alertd_scrapes_missed_total",
+        "Scrapes left out because the one before, or the machine, took too long.", scrapes.missed);
+  Count(page, "cloud_alertd_scrape_body_bytes_total",
+        "Bytes of the pages that were read, unpacked.", scrapes.body_bytes);
+  One(page, "cloud_alertd_target_files_broken", MetricType::kGauge,
+      "Files of targets that cannot be read now; what they held before stays.",
+      static_cast<double>(scrapes.broken_files));
+  One(page, "cloud_alertd_targets_left_out", MetricType::kGauge,
+      "Scrape targets that are faulty, or more than are allowed.",
+      static_cast<double>(scrapes.left_out));
+}
+
+void WriteTelemetry(TextWriter& page, const TelemetryFigures& telemetry) {
+  Count(page, "cloud_alertd_telemetry_packets_total", "Telemetry packets that came.",
+        telemetry.packets);
+  page.Family("cloud_alertd_telemetry_refused_total", MetricType::kCounter,
+              "Telemetry packets refused, by reason.");
+  page.Sample(LabelText("reason", "unreadable").text(), telemetry.unreadable);
+  page.Sample(LabelText("reason", "limit").text(), telemetry.over_limit);
+  One(page, "cloud_alertd_telemetry_clients", MetricType::kGauge,
+      "Clients whose telemetry or presence is kept in mind.",
+      static_cast<double>(telemetry.clients));
+  One(page, "cloud_alertd_telemetry_series", MetricType::kGauge, "Series of these clients.",
+      static_cast<double>(telemetry.series));
+}
+
+void WriteCollect(TextWriter& page, const CollectFigures& collect) {
   page.Family("cloud_alertd_targets", MetricType::kGauge,
               "Scrape targets, probes, processes and the telemetry session, by health.");
   for (const TargetHealth health :
        {TargetHealth::kUnknown, TargetHealth::kUp, TargetHealth::kDown}) {
     page.Sample(LabelText("health", TargetHealthName(health)).text(),
-                by_health[static_cast<std::size_t>(health)]);
+                collect.targets[static_cast<std::size_t>(health)]);
   }
-  page.Family("cloud_alertd_samples_total", MetricType::kCounter, "Samples given to the history.");
-  page.Sample("", targets.samples);
-  page.Family("cloud_alertd_dropped_batches_total", MetricType::kCounter,
-              "Batches of samples dropped because the history was too slow.");
-  page.Sample("", targets.dropped_batches);
-  page.Family("cloud_alertd_telemetry_refused_total", MetricType::kCounter,
-              "Telemetry packets that could not be read or were over a limit.");
-  page.Sample("", targets.refused_packets);
+  WriteScrapes(page, collect.scrapes);
+  WriteTelemetry(page, collect.telemetry);
+  Count(page, "cloud_alertd_samples_total", "Samples given to the history.", collect.samples);
+  One(page, "cloud_alertd_queued_batches", MetricType::kGauge,
+      "Batches of samples that wait for the history.", static_cast<double>(collect.queued_batches));
+  Count(page, "cloud_alertd_dropped_batches_total",
+        "Batches of samples dropped because the history was too slow.", collect.dropped_batches);
 }
 
 void WriteRules(TextWriter& page, const RulesSnapshot& rules) {
@@ -101,7 +134,7 @@ void WriteNotices(TextWriter& page, const std::vector<ReceiverCounters>& receive
 
 void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
   WriteProgram(page, input);
-  WriteCollect(page, input.targets);
+  WriteCollect(page, input.collect);
   WriteRules(page, input.rules);
   WriteNotices(page, input.receivers);
 }

@@ -21,7 +21,7 @@ struct MetricsInput {
   std::int64_t started_ms = 0;
   bool reload_successful = true;
   std::int64_t reload_success_ms = 0;
-  TargetsSnapshot targets;
+  CollectFigures collect;
   RulesSnapshot rules;
   std::vector<ReceiverCounters> receivers;
 };

@@ -1,5 +1,7 @@
 #include "alertd/notices.h"
 
+#include <vector>
+
 #include "alertd/state_db.h"
 
 namespace atalaya::alertd {
@@ -22,6 +24,7 @@ Status Notices::Configure(const Config& config, const std::string& external_url)
   std::unique_ptr<Deliverer> old;
   {
     const std::lock_guard lock(mutex_);
+    external_labels_ = config.external_labels;
     dispatcher_ = std::make_unique<Dispatcher>(std::move(dispatching));
     old = std::move(deliverer_);
   }
@@ -37,10 +40,20 @@ Status Notices::Configure(const Config& config, const std::string& external_url)
 
 Status Notices::Process(SqliteDatabase& database, std::span<const Alert> changed,
                         std::int64_t now_ms) {
+  std::vector<Alert> outside;
+  for (const Alert& alert : changed) outside.push_back(Outside(alert));
   const std::lock_guard lock(mutex_);
-  const Result<std::size_t> rows = dispatcher_->Process(database, changed, now_ms);
+  const Result<std::size_t> rows = dispatcher_->Process(database, outside, now_ms);
   if (!rows) return Forward(rows.error());
   return {};
+}
+
+Alert Notices::Outside(Alert alert) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, value] : external_labels_) {
+    if (!alert.labels.Has(name)) alert.labels.Set(name, value);
+  }
+  return alert;
 }
 
 std::vector<std::string> Notices::ReceiversOf(const Alert& alert) {

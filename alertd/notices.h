@@ -35,6 +35,9 @@ class Notices {
 
   void Wake();  // After its commit.
 
+  // An alert as it leaves the program: with the external labels. Threads: any.
+  Alert Outside(Alert alert);
+
   // The names of the receivers that hear of an alert. Threads: any.
   std::vector<std::string> ReceiversOf(const Alert& alert);
 
@@ -43,7 +46,8 @@ class Notices {
   const Clock& clock_;
   NotifyCounters& counters_;
   const SilenceBook* silences_ = nullptr;
-  std::mutex mutex_;
+  std::mutex mutex_;  // Guards what follows.
+  LabelMap external_labels_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Deliverer> deliverer_;  // Null while it is being replaced.
 };

@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/duration.h"
@@ -188,6 +189,29 @@ std::string ConfigTable::OneOf(std::string_view key, std::string_view default_va
   Fault(key, fmt::format("\"{}\" is not one of {}{}", value, fmt::join(choices, ", "),
                          DidYouMean(value, choices)));
   return std::string(default_value);
+}
+
+std::string ConfigTable::Path(std::string_view key) {
+  const std::string path = String(key);
+  if (path.empty()) return "";
+  return (std::filesystem::path(node_->file->file).parent_path() / path).string();
+}
+
+std::string ConfigTable::Secret(std::string_view key) {
+  constexpr std::size_t kMaxSecretBytes = 8'192;
+  const std::string path = Path(key);
+  if (path.empty()) return "";
+  const Status secret = CheckSecretFile(path);
+  Result<std::string> content = secret ? ReadFile(path, kMaxSecretBytes) : Forward(secret.error());
+  if (!content) {
+    Fault(key, content.error().message);
+    return "";
+  }
+  content->erase(content->find_last_not_of("\r\n") + 1);
+  if (content->empty()) Fault(key, fmt::format("{} is empty", path));
+  if (content->find_first_of("\r\n") != std::string::npos)
+    Fault(key, fmt::format("{} must hold one line", path));
+  return *content;
 }
 
 ConfigTable::Kind ConfigTable::KindOf(std::string_view key) const {

@@ -59,6 +59,12 @@ class ConfigTable {
   std::string OneOf(std::string_view key, std::string_view default_value,
                     const std::vector<std::string>& choices);
 
+  // A path relative to the folder of the file that names it; "" where absent.
+  std::string Path(std::string_view key);
+  // The one line that the file at such a path holds, which none but owner and group may read
+  // (base/file.h, CheckSecretFile); "" where absent.
+  std::string Secret(std::string_view key);
+
   // What kind of value stands at `key`: for keys that take either of two forms.
   enum class Kind { kAbsent, kString, kInteger, kFloat, kBool, kTable, kArray, kOther };
   Kind KindOf(std::string_view key) const;

@@ -1,10 +1,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 
+#include "base/log.h"
 #include "base/unique_fd.h"
 
 namespace atalaya {
@@ -82,6 +84,14 @@ Status CheckSecretFile(const std::filesystem::path& path) {
                 path.string(), status.st_mode & 07777u);
   }
   return {};
+}
+
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    LogWarning("cannot raise the limit of open files: {}", ErrnoText(errno));
 }
 
 }  // namespace atalaya

@@ -25,4 +25,8 @@ Status WriteFileAtomic(const std::filesystem::path& path, std::string_view conte
 // `path`, or the group may write it; kNotFound or kIo where it cannot be looked at.
 Status CheckSecretFile(const std::filesystem::path& path);
 
+// Raises the soft limit of open files to the hard one: that of 1,024 is for programs that use
+// select. A refusal is logged.
+void RaiseFileLimit();
+
 }  // namespace atalaya

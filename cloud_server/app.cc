@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <latch>
 #include <map>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cloud_server/data_dir.h"
 
@@ -26,16 +26,6 @@ std::size_t UsableCpus() {
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return std::clamp<std::size_t>(static_cast<std::size_t>(CPU_COUNT(&set)), 1,
                                  telemetry::kMaxStatsLoops);
-}
-
-// Each connection takes a descriptor: the soft limit of 1,024 is for programs that use select.
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    LogWarning("cannot raise the limit of open files: {}", ErrnoText(errno));
-  }
 }
 
 }  // namespace

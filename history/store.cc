@@ -20,6 +20,7 @@ using telemetry::LabelledSample;
 using telemetry::Labels;
 using telemetry::Sample;
 using telemetry::SelectRequest;
+using telemetry::SeriesSample;
 using telemetry::SeriesSamples;
 
 bool SameBits(double a, double b) {
@@ -47,6 +48,12 @@ struct Store::Impl {
 
   void Take(const LabelledSample& labelled, std::int64_t now_ms,
             std::unique_lock<std::shared_mutex>& lock);
+  void Take(const SeriesSample& held, std::int64_t now_ms,
+            std::unique_lock<std::shared_mutex>& lock);
+  void Put(SeriesId id, SeriesState& state, const Sample& sample,
+           std::unique_lock<std::shared_mutex>& lock);
+  template <typename AnySample>
+  Status Append(std::span<const AnySample> samples);
   SeriesState* FindOrAdd(const Labels& labels, SeriesId& id);
   bool Insert(SeriesId id, SeriesState& state, const Sample& sample,
               std::unique_lock<std::shared_mutex>& lock);
@@ -83,25 +90,47 @@ Store::~Store() {
   }
 }
 
-Status Store::Append(std::span<const LabelledSample> samples) {
-  const std::int64_t now_ms = impl_->options.clock->NowMs();
+Status Store::Append(std::span<const LabelledSample> samples) { return impl_->Append(samples); }
+Status Store::AppendHeld(std::span<const SeriesSample> samples) { return impl_->Append(samples); }
+
+template <typename AnySample>
+Status Store::Impl::Append(std::span<const AnySample> samples) {
+  const std::int64_t now_ms = options.clock->NowMs();
   {
-    std::unique_lock lock(impl_->head.mutex);
-    for (const LabelledSample& sample : samples) impl_->Take(sample, now_ms, lock);
+    std::unique_lock lock(head.mutex);
+    for (const AnySample& sample : samples) Take(sample, now_ms, lock);
   }
-  return impl_->writer->Flush();
+  return writer->Flush();
 }
+
+void Store::WhenDurable(std::function<void()> done) { impl_->writer->WhenDurable(std::move(done)); }
 
 void Store::Impl::Take(const LabelledSample& labelled, std::int64_t now_ms,
                        std::unique_lock<std::shared_mutex>& lock) {
   if (Refused(labelled.sample, now_ms)) return;
   SeriesId id = 0;
   SeriesState* state = FindOrAdd(labelled.labels, id);
-  if (state == nullptr || !Insert(id, *state, labelled.sample, lock)) return;
-  state->first_ms = std::min(state->first_ms, labelled.sample.time_ms);
-  state->last_ms = std::max(state->last_ms, labelled.sample.time_ms);
+  if (state != nullptr) Put(id, *state, labelled.sample, lock);
+}
+
+void Store::Impl::Take(const SeriesSample& held, std::int64_t now_ms,
+                       std::unique_lock<std::shared_mutex>& lock) {
+  if (Refused(held.sample, now_ms)) return;
+  SeriesId& id = held.series->store_id;
+  // A series that was removed for its age comes back under another id.
+  const auto known = head.series.find(id);
+  SeriesState* state =
+      known != head.series.end() ? &known->second : FindOrAdd(held.series->labels, id);
+  if (state != nullptr) Put(id, *state, held.sample, lock);
+}
+
+void Store::Impl::Put(SeriesId id, SeriesState& state, const Sample& sample,
+                      std::unique_lock<std::shared_mutex>& lock) {
+  if (!Insert(id, state, sample, lock)) return;
+  state.first_ms = std::min(state.first_ms, sample.time_ms);
+  state.last_ms = std::max(state.last_ms, sample.time_ms);
   ++counters.accepted;
-  writer->Note(id, *state, labelled.sample);
+  writer->Note(id, state, sample);
 }
 
 bool Store::Impl::Refused(const Sample& sample, std::int64_t now_ms) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "telemetry/labels.h"
 #include "telemetry/sample.h"
+#include "telemetry/series.h"
 #include "telemetry/series_source.h"
 
 namespace atalaya::history {
@@ -92,6 +94,13 @@ class Store final : public telemetry::SeriesSource {
   // span only marks that the watcher still runs. Blocks on a write to the page cache. Fails where
   // the samples could not be saved: they are in memory, and saved as soon as the disk allows.
   Status Append(std::span<const telemetry::LabelledSample> samples);
+  // The same for series that their writer holds; all stores note their place in them, so a writer
+  // has one store.
+  Status AppendHeld(std::span<const telemetry::SeriesSample> samples);
+
+  // Calls `done`, on a thread of the store's, once all that was appended before is on stable
+  // storage; a disk that fails delays it. Not at all where the store ends before. Threads: any.
+  void WhenDurable(std::function<void()> done);
 
   Result<std::vector<telemetry::SeriesSamples>> Select(
       const telemetry::SelectRequest& request) const override;

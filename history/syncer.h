@@ -2,13 +2,16 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace atalaya::history {
 
 inline constexpr std::int64_t kSyncIntervalMs = 1000;  // At most this much is lost on power loss.
+inline constexpr std::int64_t kAwaitedSyncMs = 20;     // Where somebody waits for it.
 inline constexpr std::int64_t kCheckpointLogBytes = 4
                                                     << 20;  // A longer log is moved into the file.
 
@@ -23,14 +26,19 @@ class Syncer {
 
   void Written();  // Something was committed. Threads: any. Never blocks on the disk.
 
+  // Calls `done`, on the syncer's thread, after the next sync that goes well; not at all where the
+  // syncer ends before. Threads: any.
+  void WhenSynced(std::function<void()> done);
+
  private:
   void Run();
-  void SyncLog();
+  bool SyncLog();
 
   const std::string path_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool dirty_ = false;
+  std::vector<std::function<void()>> waiting_;  // For a sync that has not begun.
   bool stopping_ = false;
   bool working_ = true;  // The last sync went well. Own thread only.
   std::thread thread_;

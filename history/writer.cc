@@ -53,6 +53,8 @@ Result<std::optional<double>> Writer::SealedValue(SeriesId series, std::int64_t 
   return std::optional<double>();
 }
 
+void Writer::WhenDurable(std::function<void()> done) { syncer_->WhenSynced(std::move(done)); }
+
 Status Writer::Flush() {
   const std::int64_t now_ms = options_.clock->NowMs();
   if (damage_reported_.exchange(false)) {

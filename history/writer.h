@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -43,6 +44,8 @@ class Writer {
 
   // The value that a chunk holds for a time at or before the series' sealed end, if any.
   Result<std::optional<double>> SealedValue(SeriesId series, std::int64_t time_ms);
+
+  void WhenDurable(std::function<void()> done);  // See Store. Threads: any.
 
   // The other side noticed damage: the next Flush begins a new file.
   void ReportDamage() { damage_reported_ = true; }

@@ -229,7 +229,7 @@ HttpResponse OneSilence(const ApiContext& context, const HttpRequest& request) {
 // Alerts --------------------------------------------------------------------------------------
 
 struct FiringAlert {
-  const Alert* alert;
+  Alert alert;  // As it is told.
   std::vector<std::string> receivers;
   std::vector<std::string> silenced_by;
 };
@@ -263,10 +263,13 @@ std::vector<FiringAlert> Firing(const ApiContext& context, const RulesSnapshot& 
                                 const AlertFilters& filters) {
   std::vector<FiringAlert> found;
   for (const RuleStatus& rule : rules.rules) {
-    for (const Alert& alert : rule.alerts) {
-      if (alert.state != AlertState::kFiring || !Holds(filters.matchers, alert.labels)) continue;
-      FiringAlert firing{&alert, context.options.receivers(alert),
-                         context.options.silences->Covering(alert.labels)};
+    for (const Alert& own : rule.alerts) {
+      if (own.state != AlertState::kFiring) continue;
+      Alert alert = context.options.outside(own);
+      if (!Holds(filters.matchers, alert.labels)) continue;
+      FiringAlert firing{std::move(alert), {}, {}};
+      firing.receivers = context.options.receivers(firing.alert);
+      firing.silenced_by = context.options.silences->Covering(firing.alert.labels);
       if (!(firing.silenced_by.empty() ? filters.active : filters.silenced)) continue;
       if (filters.receiver &&
           std::none_of(firing.receivers.begin(), firing.receivers.end(),
@@ -279,7 +282,7 @@ std::vector<FiringAlert> Firing(const ApiContext& context, const RulesSnapshot& 
 }
 
 void WriteFiring(JsonWriter& writer, const FiringAlert& firing, const RulesSnapshot& rules) {
-  const Alert& alert = *firing.alert;
+  const Alert& alert = firing.alert;
   writer.BeginObject().Key("annotations").BeginObject();
   for (const auto& [name, text] : alert.annotations) writer.Field(name, text);
   writer.EndObject().Field("endsAt", kNotEnded);
@@ -321,7 +324,7 @@ void WriteGroups(JsonWriter& writer, const std::vector<FiringAlert>& alerts,
   std::map<std::pair<std::string, std::string>, std::vector<const FiringAlert*>> groups;
   for (const FiringAlert& firing : alerts) {
     for (const std::string& receiver : firing.receivers)
-      groups[{std::string(firing.alert->labels.Get("alertname")), receiver}].push_back(&firing);
+      groups[{std::string(firing.alert.labels.Get("alertname")), receiver}].push_back(&firing);
   }
   for (const auto& [key, members] : groups) {
     writer.BeginObject().Key("alerts").BeginArray();
@@ -360,7 +363,7 @@ HttpResponse AnswerReceivers(const ApiContext& context) {
 
 HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& request) {
   const ApiOptions& options = context.options;
-  if (options.silences == nullptr || !options.rules || !options.receivers)
+  if (options.silences == nullptr || !options.rules || !options.receivers || !options.outside)
     return Refusal(404, "there are no notices here");
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path.starts_with(kSilencePrefix)) {

@@ -31,9 +31,10 @@ struct ApiOptions {
 
   // Snapshots; called on the threads that serve, several at once. An empty one stands for nothing
   // there.
-  std::function<TargetsSnapshot()> targets;
+  std::function<std::vector<TargetStatus>()> targets;
   std::function<std::shared_ptr<const RulesSnapshot>()> rules;  // Never null.
   std::function<Result<std::vector<OutboxRow>>(const OutboxQuery&)> notices;
+  std::function<Alert(const Alert&)> outside;                       // An alert as notices tell it.
   std::function<std::vector<std::string>(const Alert&)> receivers;  // Who hears of it, by name.
   SilenceBook* silences = nullptr;  // Not owned; null: there are none.
   std::function<Status()> ready;    // Its error becomes the text of a 503 from /-/ready.

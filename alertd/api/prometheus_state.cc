@@ -145,27 +145,32 @@ HttpResponse AnswerAlerts(const ApiContext& context) {
   return EndSuccess(std::move(json));
 }
 
+namespace {
+
+void WriteTarget(JsonWriter& json, const TargetStatus& target) {
+  json.BeginObject().Key("discoveredLabels");
+  WriteMap(json, target.discovered);
+  json.Key("labels").Labels(target.labels).Field("scrapePool", target.pool);
+  json.Field("scrapeUrl", target.address).Field("globalUrl", target.address);
+  json.Field("lastError", target.last_error).Field("lastScrape", TimeText(target.last_look_ms));
+  json.Key("lastScrapeDuration").Number(Seconds(target.last_duration));
+  json.Field("health", TargetHealthName(target.health));
+  json.Field("scrapeInterval", FormatDuration(target.interval));
+  json.Field("scrapeTimeout", FormatDuration(target.timeout)).EndObject();
+}
+
+}  // namespace
+
 HttpResponse AnswerTargets(const ApiContext& context) {
-  const TargetsSnapshot snapshot =
-      context.options.targets ? context.options.targets() : TargetsSnapshot();
-  const bool wanted = context.params.Text("state") != "dropped";
+  const std::string state = context.params.Text("state");
   JsonWriter json = BeginSuccess();
   json.BeginObject().Key("activeTargets").BeginArray();
-  for (const TargetStatus& target : snapshot.targets) {
-    if (!wanted) break;
-    json.BeginObject().Key("discoveredLabels").BeginObject().EndObject();
-    json.Key("labels").Labels(target.labels).Field("scrapePool", target.pool);
-    json.Field("scrapeUrl", target.address).Field("globalUrl", target.address);
-    json.Field("lastError", target.last_error).Field("lastScrape", TimeText(target.last_look_ms));
-    json.Key("lastScrapeDuration").Number(Seconds(target.last_duration));
-    json.Field("health", target.health == TargetHealth::kUp     ? "up"
-                         : target.health == TargetHealth::kDown ? "down"
-                                                                : "unknown");
-    json.Field("scrapeInterval", FormatDuration(target.interval));
-    json.Field("scrapeTimeout", FormatDuration(target.timeout)).EndObject();
+  // As in Prometheus, a state that is none shows nothing.
+  const bool active = state.empty() || state == "any" || state == "active";
+  if (context.options.targets && active) {
+    for (const TargetStatus& target : context.options.targets()) WriteTarget(json, target);
   }
-  json.EndArray().Key("droppedTargets").BeginArray().EndArray();
-  json.Key("droppedTargetCounts").BeginObject().EndObject().EndObject();
+  json.EndArray().Key("droppedTargets").BeginArray().EndArray().EndObject();
   return EndSuccess(std::move(json));
 }
 

@@ -1,5 +1,8 @@
 #include "alertd/collect/collector.h"
 
+#include <mutex>
+#include <utility>
+
 #include "alertd/collect/prober.h"
 #include "alertd/collect/process_watcher.h"
 #include "alertd/collect/sample_queue.h"
@@ -12,9 +15,21 @@ namespace atalaya::alertd {
 // In the order of dependence: who looks ends before the queue, which empties itself before the
 // board that it reports to goes.
 struct Collector::Impl {
-  Impl(SampleQueue::Append append, SampleQueue::OnEvent on_event)
-      : queue(std::move(append), std::move(on_event)) {}
+  explicit Impl(CollectorOptions options)
+      : clock(*options.clock),
+        known_clients(std::move(options.known_clients)),
+        queue(std::move(options.append), std::move(options.when_durable),
+              std::move(options.on_event)) {}
 
+  Status SetScrapes();
+  Status SetProbes();
+  Status SetProcesses();
+  Status SetTelemetry();
+
+  const Clock& clock;
+  const std::vector<std::string> known_clients;
+  mutable std::mutex mutex;  // Guards which parts there are.
+  CollectorConfig config;
   TargetBoard board;
   SampleQueue queue;
   std::unique_ptr<TelemetryInput> telemetry;
@@ -23,49 +38,95 @@ struct Collector::Impl {
   std::unique_ptr<ProcessWatcher> processes;
 };
 
+namespace {
+
+// Puts what was made in its place, or fails as its making did.
+template <typename Part>
+Status Place(Result<std::unique_ptr<Part>> made, std::unique_ptr<Part>& place) {
+  if (!made) return Forward(made.error());
+  place = std::move(*made);
+  return {};
+}
+
+// Ends a part for good.
+template <typename Part>
+void Remove(std::unique_ptr<Part>& part) {
+  if (part) part->End();
+  part.reset();
+}
+
+}  // namespace
+
+Status Collector::Impl::SetScrapes() {
+  if (scraper) {
+    scraper->Replace(config.scrapes);
+    return {};
+  }
+  if (config.scrapes.empty()) return {};
+  return Place(Scraper::Create(config.scrapes, board, queue, clock), scraper);
+}
+
+Status Collector::Impl::SetProbes() {
+  Remove(prober);
+  if (config.probes.empty()) return {};
+  return Place(Prober::Create(config.probes, board, queue, clock), prober);
+}
+
+Status Collector::Impl::SetProcesses() {
+  Remove(processes);
+  if (config.processes.empty()) return {};
+  return Place(ProcessWatcher::Create(config.processes, board, queue, clock), processes);
+}
+
+Status Collector::Impl::SetTelemetry() {
+  Remove(telemetry);  // First: two sessions with one client id would drive each other out.
+  if (!config.telemetry) return {};
+  return Place(TelemetryInput::Create(*config.telemetry, known_clients, board, queue, clock),
+               telemetry);
+}
+
 Collector::Collector(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Collector::~Collector() = default;
 
 Result<std::unique_ptr<Collector>> Collector::Start(CollectorOptions options,
                                                     CollectorConfig config) {
-  auto impl = std::make_unique<Impl>(std::move(options.append), std::move(options.on_event));
-  const Clock& clock = *options.clock;
-  if (!config.scrapes.empty()) {
-    Result<std::unique_ptr<Scraper>> scraper =
-        Scraper::Create(config.scrapes, impl->board, impl->queue, clock);
-    if (!scraper) return Forward(scraper.error());
-    impl->scraper = std::move(*scraper);
+  std::unique_ptr<Collector> collector(new Collector(std::make_unique<Impl>(std::move(options))));
+  if (Status started = collector->Reconfigure(std::move(config)); !started)
+    return Forward(started.error());
+  return collector;
+}
+
+Status Collector::Reconfigure(CollectorConfig config) {
+  const std::lock_guard lock(impl_->mutex);
+  const CollectorConfig old = std::exchange(impl_->config, std::move(config));
+  const CollectorConfig& now = impl_->config;
+  if (now.scrapes != old.scrapes) {
+    if (Status set = impl_->SetScrapes(); !set) return set;
   }
-  if (!config.probes.empty()) {
-    Result<std::unique_ptr<Prober>> prober =
-        Prober::Create(config.probes, impl->board, impl->queue, clock);
-    if (!prober) return Forward(prober.error());
-    impl->prober = std::move(*prober);
+  if (now.probes != old.probes) {
+    if (Status set = impl_->SetProbes(); !set) return set;
   }
-  if (!config.processes.empty()) {
-    Result<std::unique_ptr<ProcessWatcher>> processes =
-        ProcessWatcher::Create(config.processes, impl->board, impl->queue, clock);
-    if (!processes) return Forward(processes.error());
-    impl->processes = std::move(*processes);
+  if (now.processes != old.processes) {
+    if (Status set = impl_->SetProcesses(); !set) return set;
   }
-  if (config.telemetry) {
-    Result<std::unique_ptr<TelemetryInput>> telemetry =
-        TelemetryInput::Create(*config.telemetry, impl->board, impl->queue, clock);
-    if (!telemetry) return Forward(telemetry.error());
-    impl->telemetry = std::move(*telemetry);
-  }
-  return std::unique_ptr<Collector>(new Collector(std::move(impl)));
+  if (now.telemetry != old.telemetry) return impl_->SetTelemetry();
+  return {};
 }
 
 bool Collector::Settled() const { return impl_->board.AllArrived(); }
 
-TargetsSnapshot Collector::Snapshot() const {
-  TargetsSnapshot snapshot;
-  snapshot.targets = impl_->board.Snapshot();
-  snapshot.samples = impl_->queue.samples();
-  snapshot.dropped_batches = impl_->queue.dropped_batches();
-  snapshot.refused_packets = impl_->telemetry ? impl_->telemetry->refused() : 0;
-  return snapshot;
+std::vector<TargetStatus> Collector::Targets() const { return impl_->board.Snapshot(); }
+
+CollectFigures Collector::Figures() const {
+  const std::lock_guard lock(impl_->mutex);
+  CollectFigures figures;
+  figures.targets = impl_->board.ByHealth();
+  if (impl_->scraper) figures.scrapes = impl_->scraper->Figures();
+  if (impl_->telemetry) figures.telemetry = impl_->telemetry->Figures();
+  figures.samples = impl_->queue.samples();
+  figures.queued_batches = impl_->queue.queued_batches();
+  figures.dropped_batches = impl_->queue.dropped_batches();
+  return figures;
 }
 
 }  // namespace atalaya::alertd

@@ -1,29 +1,38 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "alertd/collect/collect_config.h"
+#include "alertd/collect/scrape_fault.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "telemetry/sample.h"
+#include "telemetry/series.h"
 
 namespace atalaya::alertd {
 
-// Batches that wait for the history; further ones are dropped and counted.
-inline constexpr std::size_t kMaxQueuedBatches = 4'096;
-inline constexpr std::size_t kScrapeBodyLimitBytes = 16u << 20;
-inline constexpr std::size_t kScrapeSeriesLimit = 50'000;  // Of one target.
-
 enum class TargetKind { kScrape, kProbe, kProcess, kTelemetry };
 enum class TargetHealth { kUnknown, kUp, kDown };
+inline constexpr std::size_t kTargetHealths = 3;
 
 // "unknown", "up", "down": as /api/v1/targets writes it.
-std::string_view TargetHealthName(TargetHealth health);
+inline std::string_view TargetHealthName(TargetHealth health) {
+  switch (health) {
+    case TargetHealth::kUnknown:
+      return "unknown";
+    case TargetHealth::kUp:
+      return "up";
+    case TargetHealth::kDown:
+      return "down";
+  }
+  return "unknown";
+}
 
 // One target after its last look: what /api/v1/targets and the page show.
 struct TargetStatus {
@@ -31,6 +40,7 @@ struct TargetStatus {
   std::string pool;          // The job, or the name of the probe or process; "telemetry".
   std::string address;       // The URL scraped, host:port, the file watched, the MQTT server.
   telemetry::Labels labels;  // That its series carry.
+  LabelMap discovered = {};  // What a scrape target was made of.
   TargetHealth health = TargetHealth::kUnknown;
   std::string last_error;         // "" where health is kUp.
   std::int64_t last_look_ms = 0;  // 0: not yet.
@@ -39,11 +49,31 @@ struct TargetStatus {
   std::chrono::milliseconds timeout{0};
 };
 
-struct TargetsSnapshot {
-  std::vector<TargetStatus> targets;  // By kind, then in the order of the configuration.
-  std::uint64_t samples = 0;          // Handed to the history since the start.
+struct ScrapeFigures {
+  std::uint64_t scrapes = 0;                                     // Done, well or not.
+  std::array<std::uint64_t, kScrapeFaultNames.size()> failed{};  // By ScrapeFaultKind.
+  std::uint64_t missed = 0;      // Left out because the one before, or the machine, took too long.
+  std::uint64_t body_bytes = 0;  // Of the pages that were read, unpacked.
+  std::size_t broken_files = 0;  // Files of targets that cannot be read now.
+  std::size_t left_out = 0;      // Targets that are faulty or over kMaxTargets.
+};
+
+struct TelemetryFigures {
+  std::uint64_t packets = 0;     // All that came.
+  std::uint64_t unreadable = 0;  // Of these, refused for what they hold,
+  std::uint64_t over_limit = 0;  // and for being of more clients or series than are kept.
+  std::size_t clients = 0;
+  std::size_t series = 0;
+};
+
+// Counted since the start, but for what is "now".
+struct CollectFigures {
+  std::array<std::size_t, kTargetHealths> targets{};  // Now, by TargetHealth.
+  ScrapeFigures scrapes;
+  TelemetryFigures telemetry;
+  std::uint64_t samples = 0;          // Handed to the history.
+  std::size_t queued_batches = 0;     // Now.
   std::uint64_t dropped_batches = 0;  // For want of room in the queue.
-  std::uint64_t refused_packets = 0;  // Telemetry that could not be read, or over a limit.
 };
 
 struct CollectorConfig {
@@ -58,13 +88,20 @@ struct CollectorConfig {
 struct CollectorOptions {
   const Clock* clock = &SystemClock();
 
-  // Where samples go: called on one thread of the collector, which may block. Telemetry packets are
-  // acknowledged after it returned fine.
-  std::function<Status(const std::vector<telemetry::LabelledSample>&)> append;
+  // Where samples go: called on one thread of the collector, which may block.
+  std::function<Status(std::span<const telemetry::SeriesSample>)> append;
+
+  // Calls `done` once all that was appended is on stable storage: then telemetry packets are
+  // acknowledged. Called on the same thread; must not block.
+  std::function<void(std::function<void()> done)> when_durable;
 
   // Called after `append`, on the same thread, when the batch came of an event that rules should
   // see at once. `event_ns`: steady clock, when it was seen. Must not block.
   std::function<void(std::int64_t event_ns)> on_event;
+
+  // Whose cloud_client_up is told from the start, known to be down where the server knows nothing
+  // of them: those whose telemetry the history has.
+  std::vector<std::string> known_clients = {};
 };
 
 // Looks at everything that alertd watches, each part on a thread of its own, so that none delays
@@ -78,10 +115,17 @@ class Collector {
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
+  // Takes another configuration over. Scrapes that stay the same go on undisturbed; series of
+  // targets that are gone end with stale markers. Parts other than scrapes begin anew where
+  // something of them differs. Fails as Start does; then what failed is not watched. Blocks for up
+  // to a second.
+  Status Reconfigure(CollectorConfig config);
+
   // Whether each target was looked at once, well or not, and that look is in the history.
   bool Settled() const;
 
-  TargetsSnapshot Snapshot() const;
+  std::vector<TargetStatus> Targets() const;  // By kind.
+  CollectFigures Figures() const;
 
  private:
   struct Impl;

@@ -19,8 +19,8 @@ struct Prober::Impl {
 
     Impl* owner = nullptr;
     ProbeConfig config;
-    std::size_t target = 0;
-    telemetry::Labels success_labels, duration_labels;
+    TargetBoard::Id target = 0;
+    std::shared_ptr<telemetry::Series> success, duration;
     std::int64_t next_ns = 0;  // When the next attempt is due, steady clock.
     std::optional<bool> last;  // How the last attempt ended.
 
@@ -122,9 +122,8 @@ void Prober::Impl::Finish(Probe& probe, const std::string& error) {
 
   board.Looked(probe.target, error, now_ms, took);
   SampleBatch batch;
-  batch.samples.push_back({probe.success_labels, {now_ms, error.empty() ? 1.0 : 0.0}});
-  batch.samples.push_back(
-      {probe.duration_labels, {now_ms, std::chrono::duration<double>(took).count()}});
+  batch.samples.push_back({probe.success, {now_ms, error.empty() ? 1.0 : 0.0}});
+  batch.samples.push_back({probe.duration, {now_ms, std::chrono::duration<double>(took).count()}});
   if (probe.last != error.empty()) batch.event_ns = now_ns;
   if (!probe.last) batch.saved = [&to = board, target = probe.target] { to.Arrived(target); };
   probe.last = error.empty();
@@ -145,6 +144,14 @@ void Prober::Impl::Schedule(Probe& probe) {
 Prober::Prober(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Prober::~Prober() { impl_->thread.Stop(); }
 
+void Prober::End() {
+  impl_->thread.Stop();
+  for (const auto& probe : impl_->probes) {
+    impl_->board.Remove(probe->target);
+    impl_->queue.Push(EndOf({probe->success, probe->duration}, impl_->clock.NowMs()));
+  }
+}
+
 Result<std::unique_ptr<Prober>> Prober::Create(const std::vector<ProbeConfig>& probes,
                                                TargetBoard& board, SampleQueue& queue,
                                                const Clock& clock) {
@@ -157,9 +164,8 @@ Result<std::unique_ptr<Prober>> Prober::Create(const std::vector<ProbeConfig>& p
     probe->config = config;
     telemetry::Labels labels({config.labels.begin(), config.labels.end()});
     labels.Set("probe", config.name);
-    probe->success_labels = probe->duration_labels = labels;
-    probe->success_labels.Set(telemetry::kMetricName, "probe_success");
-    probe->duration_labels.Set(telemetry::kMetricName, "probe_duration_seconds");
+    probe->success = NamedSeries(labels, "probe_success");
+    probe->duration = NamedSeries(labels, "probe_duration_seconds");
     probe->target = board.Add({.kind = TargetKind::kProbe,
                                .pool = config.name,
                                .address = config.target.ToString(),

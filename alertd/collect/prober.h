@@ -25,6 +25,9 @@ class Prober {
                                                 TargetBoard& board, SampleQueue& queue,
                                                 const Clock& clock);
   ~Prober();
+
+  // They are watched no more: stops, takes them off the board, and ends their series.
+  void End();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 

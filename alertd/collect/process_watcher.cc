@@ -61,8 +61,8 @@ struct ProcessWatcher::Impl {
 
     Impl* owner = nullptr;
     ProcessConfig config;
-    std::size_t target = 0;
-    telemetry::Labels up_labels, planned_labels;
+    TargetBoard::Id target = 0;
+    std::shared_ptr<telemetry::Series> up, planned;
     int directory = -1;  // The inotify watch, or -1 while the folder is not there.
     UniqueFd pidfd;      // Of the process that lives.
     std::int64_t pid = 0;
@@ -215,8 +215,8 @@ void ProcessWatcher::Impl::AddSamples(const Watch& watch, SampleBatch& batch) {
     const Result<Claim> claim = ReadClaim(watch.config);
     planned = claim && claim->pid == watch.pid && claim->stopping;
   }
-  batch.samples.push_back({watch.up_labels, {now_ms, watch.pidfd ? 1.0 : 0.0}});
-  batch.samples.push_back({watch.planned_labels, {now_ms, planned ? 1.0 : 0.0}});
+  batch.samples.push_back({watch.up, {now_ms, watch.pidfd ? 1.0 : 0.0}});
+  batch.samples.push_back({watch.planned, {now_ms, planned ? 1.0 : 0.0}});
 }
 
 void ProcessWatcher::Impl::Refresh() {
@@ -232,6 +232,14 @@ void ProcessWatcher::Impl::Refresh() {
 
 ProcessWatcher::ProcessWatcher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ProcessWatcher::~ProcessWatcher() { impl_->thread.Stop(); }
+
+void ProcessWatcher::End() {
+  impl_->thread.Stop();
+  for (const auto& watch : impl_->watches) {
+    impl_->board.Remove(watch->target);
+    impl_->queue.Push(EndOf({watch->up, watch->planned}, impl_->clock.NowMs()));
+  }
+}
 
 Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Create(
     const std::vector<ProcessConfig>& processes, TargetBoard& board, SampleQueue& queue,
@@ -250,9 +258,8 @@ Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Create(
     watch->config = config;
     telemetry::Labels labels({config.labels.begin(), config.labels.end()});
     labels.Set("process", config.name);
-    watch->up_labels = watch->planned_labels = labels;
-    watch->up_labels.Set(telemetry::kMetricName, "process_watch_up");
-    watch->planned_labels.Set(telemetry::kMetricName, "process_watch_stop_planned");
+    watch->up = NamedSeries(labels, "process_watch_up");
+    watch->planned = NamedSeries(labels, "process_watch_stop_planned");
     watch->target =
         board.Add({.kind = TargetKind::kProcess,
                    .pool = config.name,

@@ -30,6 +30,9 @@ class ProcessWatcher {
                                                         TargetBoard& board, SampleQueue& queue,
                                                         const Clock& clock);
   ~ProcessWatcher();
+
+  // They are watched no more: stops, takes them off the board, and ends their series.
+  void End();
   ProcessWatcher(const ProcessWatcher&) = delete;
   ProcessWatcher& operator=(const ProcessWatcher&) = delete;
 

@@ -11,22 +11,31 @@
 
 namespace atalaya::alertd {
 
+// A target is looked at within so much of becoming one, then in its own turn.
+inline constexpr std::chrono::milliseconds kFirstScrapeWithin{1'000};
+
 // Fetches pages of metrics, each target at its own interval, many at once. A page is taken whole or
 // not at all: what is too long, has too many series or cannot be read is a failed scrape with the
-// reason. Its samples get the labels `job`, `instance` and those of the configuration (labels of
-// the page that clash become `exported_*`). Each scrape also yields up, scrape_duration_seconds and
-// scrape_samples_scraped. A series that a page no longer has, and every series of a failed scrape,
-// ends with a stale marker. A change of `up` is an event that rules see at once.
-// One thread of its own besides that of the HTTP client, from Create to the destructor.
+// reason; alertd/collect/scrape_series.h says what becomes of its samples. Each scrape also yields
+// up, scrape_duration_seconds, scrape_samples_scraped, scrape_samples_post_metric_relabeling and
+// scrape_series_added. All series of a target that is a target no more end with stale
+// markers; those of a scraper that ends do not, so that a restart is no gap that absent() would
+// take for an outage. A change of `up` is an event that rules see at once.
+// One thread of its own, from Create to the destructor.
 class Scraper {
  public:
-  // `board`, `queue` and `clock` outlive it. Adds a target per address.
-  static Result<std::unique_ptr<Scraper>> Create(const std::vector<ScrapeConfig>& scrapes,
+  // `board`, `queue` and `clock` outlive it.
+  static Result<std::unique_ptr<Scraper>> Create(std::vector<ScrapeConfig> scrapes,
                                                  TargetBoard& board, SampleQueue& queue,
                                                  const Clock& clock);
   ~Scraper();
   Scraper(const Scraper&) = delete;
   Scraper& operator=(const Scraper&) = delete;
+
+  // Takes other targets over, soon, on its own thread. Threads: any.
+  void Replace(std::vector<ScrapeConfig> scrapes);
+
+  ScrapeFigures Figures() const;  // Threads: any.
 
  private:
   struct Impl;

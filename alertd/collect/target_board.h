@@ -1,8 +1,10 @@
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,27 +12,32 @@
 
 namespace atalaya::alertd {
 
-// What is known of every target, and whether each was looked at. Targets are added before the
-// threads start. Threads: any.
+// What is known of every target, and whether each was looked at. Threads: any.
 class TargetBoard {
  public:
-  std::size_t Add(TargetStatus status);
+  using Id = std::uint64_t;  // Never used again.
+
+  Id Add(TargetStatus status);
+  void SetTimes(Id target, std::chrono::milliseconds interval, std::chrono::milliseconds timeout);
+  void Remove(Id target);
 
   // Notes one look. `error` is "" where it went well; a change between well and not is logged once.
-  void Looked(std::size_t target, const std::string& error, std::int64_t now_ms,
+  // Of a target that is gone: nothing.
+  void Looked(Id target, const std::string& error, std::int64_t now_ms,
               std::chrono::nanoseconds duration);
 
   // Says that the first look's samples are in the history.
-  void Arrived(std::size_t target);
+  void Arrived(Id target);
 
-  bool AllArrived() const { return missing_ == 0; }
-  std::vector<TargetStatus> Snapshot() const;
+  bool AllArrived() const;
+  std::vector<TargetStatus> Snapshot() const;                // By kind, then in order of Add.
+  std::array<std::size_t, kTargetHealths> ByHealth() const;  // How many, by TargetHealth.
 
  private:
   mutable std::mutex mutex_;
-  std::vector<TargetStatus> targets_;
-  std::vector<bool> arrived_;
-  std::atomic<std::size_t> missing_{0};
+  Id next_ = 1;
+  std::map<Id, TargetStatus> targets_;
+  std::set<Id> missing_;  // Not arrived.
 };
 
 }  // namespace atalaya::alertd

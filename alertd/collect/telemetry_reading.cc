@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "mqtt/client_level.h"
+#include "telemetry/utf8.h"
+
 namespace atalaya::alertd {
 namespace {
 
@@ -97,29 +100,36 @@ std::optional<double> PlainNumber(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
+      !std::isfinite(value))
     return std::nullopt;
   return value;
 }
 
 }  // namespace
 
+std::string ClientOfTopic(std::string_view topic) {
+  topic.remove_prefix(std::min(topic.size(), topic.find('/')));
+  if (topic.empty()) return "";
+  topic.remove_prefix(1);
+  std::string client = mqtt::DecodeClientId(topic.substr(0, topic.find('/')));
+  return telemetry::IsUtf8(client) ? client : "";
+}
+
 Result<TelemetryReading> ReadTelemetryPacket(std::string_view topic, std::string_view payload,
                                              std::int64_t now_ms) {
-  if (!topic.starts_with(kPrefix) || topic.size() == kPrefix.size())
+  TelemetryReading reading;
+  reading.client = ClientOfTopic(topic);
+  if (!topic.starts_with(kPrefix) || reading.client.empty())
     return Fail(ErrorCode::kInvalid, "topic \"{}\" is not telemetry/CLIENT/NAME", topic);
   if (payload.size() > kMaxTelemetryBytes)
     return Fail(ErrorCode::kLimit, "{}: {} bytes; at most {} are read", topic, payload.size(),
                 kMaxTelemetryBytes);
   topic.remove_prefix(kPrefix.size());
-  const std::string_view client = topic.substr(0, topic.find('/'));
-  const std::string name(topic.substr(std::min(topic.size(), client.size() + 1)));
-  TelemetryReading reading;
+  const std::string_view level = topic.substr(0, topic.find('/'));
+  const std::string name(topic.substr(std::min(topic.size(), level.size() + 1)));
   const auto add = [&](std::string_view metric, double value, std::int64_t time_ms) {
-    telemetry::Labels labels;
-    labels.Set(telemetry::kMetricName, MetricName(metric));
-    labels.Set("client", client);
-    reading.samples.push_back({std::move(labels), {time_ms, value}});
+    reading.values.push_back({MetricName(metric), {time_ms, value}});
   };
   if (const std::optional<double> number = PlainNumber(payload); number && !name.empty()) {
     add(name, *number, now_ms);

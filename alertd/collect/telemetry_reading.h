@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +14,12 @@ inline constexpr std::size_t kMaxTelemetryBytes = 64u << 10;
 inline constexpr std::size_t kMaxTelemetryFields = 256;  // Of one object.
 
 struct TelemetryReading {
-  std::vector<telemetry::LabelledSample> samples;
+  struct Value {
+    std::string metric;
+    telemetry::Sample sample;
+  };
+  std::string client;  // Decoded (mqtt/client_level.h).
+  std::vector<Value> values;
   bool timed = false;  // The device said when.
 };
 
@@ -25,5 +31,9 @@ struct TelemetryReading {
 // has become "_". kInvalid where it is neither; kLimit where it is over a limit above.
 Result<TelemetryReading> ReadTelemetryPacket(std::string_view topic, std::string_view payload,
                                              std::int64_t now_ms);
+
+// The client of a topic `telemetry/CLIENT...` or `presence/CLIENT`, decoded; "" where there is
+// none, or it is no UTF-8.
+std::string ClientOfTopic(std::string_view topic);
 
 }  // namespace atalaya::alertd

@@ -8,7 +8,6 @@
 namespace atalaya::alertd {
 namespace {
 
-constexpr std::size_t kMaxSecretBytes = 8'192;
 constexpr std::size_t kMaxAddressBytes = 254;  // RFC 5321 section 4.5.3.1.3, less the brackets.
 constexpr std::size_t kMaxNameBytes = 100;
 constexpr std::chrono::milliseconds kMinTimeout{100};
@@ -32,29 +31,6 @@ bool HasScheme(std::string_view url, std::initializer_list<std::string_view> sch
          });
 }
 
-// Paths are relative to the folder of the file that names them.
-std::string Path(ConfigTable& table, std::string_view key) {
-  const std::string path = table.String(key);
-  if (path.empty()) return "";
-  return (std::filesystem::path(table.Place().file).parent_path() / path).string();
-}
-
-std::string Secret(ConfigTable& table, std::string_view key) {
-  const std::string path = Path(table, key);
-  if (path.empty()) return "";
-  Result<std::string> content = ReadFile(path, kMaxSecretBytes);
-  if (!content) {
-    table.Fault(key, content.error().message);
-    return "";
-  }
-  while (!content->empty() && (content->back() == '\n' || content->back() == '\r'))
-    content->pop_back();
-  if (content->empty()) table.Fault(key, fmt::format("{} is empty", path));
-  if (content->find_first_of("\r\n") != std::string::npos)
-    table.Fault(key, fmt::format("{} must hold one line", path));
-  return *content;
-}
-
 std::chrono::milliseconds Timeout(ConfigTable& table, std::chrono::milliseconds default_value) {
   const std::chrono::milliseconds timeout = table.Duration("timeout", default_value);
   if (timeout < kMinTimeout || timeout > kMaxTimeout)
@@ -69,10 +45,10 @@ WebhookConfig ReadWebhook(ConfigTable table) {
     table.Fault("url", fmt::format("\"{}\" is not a web address (write http://host/path or "
                                    "https://host/path)",
                                    webhook.url));
-  webhook.bearer_token = Secret(table, "bearer_token_file");
+  webhook.bearer_token = table.Secret("bearer_token_file");
   webhook.username = table.String("username");
-  webhook.password = Secret(table, "password_file");
-  webhook.ca_file = Path(table, "ca_file");
+  webhook.password = table.Secret("password_file");
+  webhook.ca_file = table.Path("ca_file");
   webhook.timeout = Timeout(table, webhook.timeout);
   if (!webhook.username.empty() && !webhook.bearer_token.empty())
     table.Fault("username", "either username or bearer_token_file, not both");
@@ -98,7 +74,7 @@ void ReadAddresses(ConfigTable& table, EmailConfig& email) {
 EmailConfig ReadEmail(ConfigTable table) {
   EmailConfig email;
   ReadAddresses(table, email);
-  email.directory = Path(table, "directory");
+  email.directory = table.Path("directory");
   email.server.url = table.String("smtp");
   if (email.directory.empty() == email.server.url.empty())
     table.Fault("expected either smtp = \"smtp://host:25\" or directory = \"DIR\"");
@@ -109,8 +85,8 @@ EmailConfig ReadEmail(ConfigTable table) {
                                     email.server.url));
   email.server.starttls = table.Bool("starttls", false);
   email.server.username = table.String("username");
-  email.server.password = Secret(table, "password_file");
-  email.server.ca_file = Path(table, "ca_file");
+  email.server.password = table.Secret("password_file");
+  email.server.ca_file = table.Path("ca_file");
   email.server.timeout = Timeout(table, email.server.timeout);
   return email;
 }

@@ -109,6 +109,7 @@ Status SilenceBook::Save(const Silence& silence) {
   entries->push_back(MakeEntry(silence));
   const std::lock_guard lock(mutex_);
   entries_ = std::move(entries);
+  ++revision_;
   return {};
 }
 
@@ -179,15 +180,20 @@ std::vector<std::string> SilenceBook::Covering(const telemetry::Labels& labels) 
   return ids;
 }
 
-bool SilenceBook::TakeEnded() {
+bool SilenceBook::TakeChanged() {
+  std::shared_ptr<const Entries> entries;
+  std::uint64_t revision = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    entries = entries_;
+    revision = revision_;
+  }
   const std::int64_t now_ms = clock_.NowMs();
-  const std::int64_t since_ms = std::exchange(ended_until_ms_, now_ms);
-  if (since_ms == 0 || now_ms < since_ms) return true;  // A clock that was set back.
-  const std::shared_ptr<const Entries> entries = Current();
+  const std::int64_t since_ms = std::exchange(seen_ms_, now_ms);
+  // A clock that was set back may have ended none and begun many; to ask costs little.
+  if (std::exchange(seen_revision_, revision) != revision || now_ms < since_ms) return true;
   return std::any_of(entries->begin(), entries->end(), [&](const Entry& entry) {
-    const Silence& silence = entry.silence;
-    return (silence.ends_ms > since_ms && silence.ends_ms <= now_ms) ||
-           (silence.updated_ms >= since_ms && silence.ends_ms <= now_ms);
+    return entry.silence.ends_ms > since_ms && entry.silence.ends_ms <= now_ms;
   });
 }
 

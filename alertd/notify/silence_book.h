@@ -46,8 +46,9 @@ class SilenceBook {
   // The ids of the active silences that cover an alert with `labels`.
   std::vector<std::string> Covering(const telemetry::Labels& labels) const;
 
-  // Whether any silence ended since the last call, or may have (the first one). One caller.
-  bool TakeEnded();
+  // Whether any silence ended or was changed since the last call, or may have been (the first one).
+  // One caller.
+  bool TakeChanged();
 
  private:
   struct Entry {
@@ -66,9 +67,12 @@ class SilenceBook {
   std::mutex write_mutex_;  // Around `database_`, and from reading `entries_` to replacing them.
   SqliteDatabase database_;
   const Clock& clock_;
-  mutable std::mutex mutex_;  // Around `entries_`.
+  mutable std::mutex mutex_;  // Around the next two.
   std::shared_ptr<const Entries> entries_ = std::make_shared<const Entries>();
-  std::int64_t ended_until_ms_ = 0;  // Of TakeEnded: ends up to it are known. 0: none yet.
+  std::uint64_t revision_ = 1;  // Of `entries_`.
+  // Of TakeChanged: what it saw the last time, and when.
+  std::uint64_t seen_revision_ = 0;
+  std::int64_t seen_ms_ = 0;
 };
 
 }  // namespace atalaya::alertd

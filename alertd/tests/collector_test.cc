@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -16,6 +17,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/gzip.h"
 #include "base/http_server.h"
 #include "base/net.h"
 
@@ -23,7 +25,7 @@ namespace atalaya::alertd {
 namespace {
 
 using namespace std::chrono_literals;
-using telemetry::LabelledSample;
+using telemetry::SeriesSample;
 
 constexpr std::chrono::seconds kDeadline{30};
 
@@ -32,12 +34,13 @@ class Inbox {
  public:
   CollectorOptions Options() {
     CollectorOptions options;
-    options.append = [this](const std::vector<LabelledSample>& samples) -> Status {
+    options.append = [this](std::span<const SeriesSample> samples) -> Status {
       const std::lock_guard lock(mutex_);
       samples_.insert(samples_.end(), samples.begin(), samples.end());
       changed_.notify_all();
       return {};
     };
+    options.when_durable = [](const std::function<void()>& done) { done(); };
     options.on_event = [this](std::int64_t) {
       const std::lock_guard lock(mutex_);
       ++events_;
@@ -52,8 +55,8 @@ class Inbox {
     std::optional<double> found;
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kDeadline, [&] {
-      for (const LabelledSample& sample : samples_) {
-        if (sample.labels.ToString() == series && accept(sample.sample.value))
+      for (const SeriesSample& sample : samples_) {
+        if (sample.series->labels.ToString() == series && accept(sample.sample.value))
           found = sample.sample.value;
       }
       return found.has_value();
@@ -65,6 +68,14 @@ class Inbox {
   }
   bool WaitStale(const std::string& series) {
     return Wait(series, [](double v) { return telemetry::IsStaleMarker(v); }).has_value();
+  }
+  bool WaitScrapes(const std::string& series, int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kDeadline, [&] {
+      return std::count_if(samples_.begin(), samples_.end(), [&](const SeriesSample& sample) {
+               return sample.series->labels.ToString() == series;
+             }) >= count;
+    });
   }
   bool WaitEvents(int count) {
     std::unique_lock lock(mutex_);
@@ -78,7 +89,7 @@ class Inbox {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<LabelledSample> samples_;
+  std::vector<SeriesSample> samples_;
   int events_ = 0;
 };
 
@@ -89,18 +100,25 @@ class PageServer {
     HttpServerOptions options;
     options.listen = {{"127.0.0.1", 0}};
     options.threads = 4;
-    server_ = *HttpServer::Start(options, [this](const HttpRequest&) {
+    server_ = *HttpServer::Start(options, [this](const HttpRequest& request) {
       const std::lock_guard lock(mutex_);
+      last_ = request;
       HttpResponse response;
       response.status = status_;
-      response.body = page_;
+      response.body = gzip_ ? GzipCompress(page_) : page_;
+      if (gzip_) response.headers.emplace_back("Content-Encoding", "gzip");
       return response;
     });
   }
-  void Set(const std::string& page, int status = 200) {
+  void Set(const std::string& page, int status = 200, bool gzip = false) {
     const std::lock_guard lock(mutex_);
     page_ = page;
     status_ = status;
+    gzip_ = gzip;
+  }
+  HttpRequest last() {
+    const std::lock_guard lock(mutex_);
+    return last_;
   }
   std::string address() const { return server_->addresses().front().ToString(); }
 
@@ -108,6 +126,8 @@ class PageServer {
   std::mutex mutex_;
   std::string page_;
   int status_ = 200;
+  bool gzip_ = false;
+  HttpRequest last_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -128,6 +148,10 @@ std::string Series(const std::string& metric, const std::string& address,
   return metric + "{" + before + "instance=\"" + address + "\", job=\"node\", room=\"cellar\"}";
 }
 
+std::uint64_t FailedBy(const Collector& collector, ScrapeFaultKind kind) {
+  return collector.Figures().scrapes.failed[static_cast<std::size_t>(kind)];
+}
+
 TEST(Scraper, LabelsSamplesAndMarksTheEndOfSeries) {
   PageServer server;
   server.Set("a 1\nb{job=\"theirs\"} 2\n");
@@ -139,6 +163,10 @@ TEST(Scraper, LabelsSamplesAndMarksTheEndOfSeries) {
   EXPECT_TRUE(inbox.WaitValue(Series("a", server.address()), 1));
   EXPECT_TRUE(inbox.WaitValue(Series("b", server.address(), "exported_job=\"theirs\", "), 2));
   EXPECT_TRUE(inbox.WaitValue(Series("scrape_samples_scraped", server.address()), 2));
+  EXPECT_TRUE(
+      inbox.WaitValue(Series("scrape_samples_post_metric_relabeling", server.address()), 2));
+  EXPECT_TRUE(inbox.WaitValue(Series("scrape_series_added", server.address()), 2));
+  EXPECT_TRUE(inbox.WaitValue(Series("scrape_series_added", server.address()), 0));
   server.Set("a 1\n");
   EXPECT_TRUE(inbox.WaitStale(Series("b", server.address(), "exported_job=\"theirs\", ")));
   EXPECT_TRUE(collector->Settled());
@@ -155,10 +183,11 @@ TEST(Scraper, FailsAPageThatCannotBeReadAndSaysWhy) {
   server.Set("a 1\nb b b\n");
   EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 0));
   EXPECT_TRUE(inbox.WaitStale(Series("a", server.address())));
-  const TargetsSnapshot snapshot = collector->Snapshot();
-  ASSERT_EQ(snapshot.targets.size(), 1u);
-  EXPECT_EQ(snapshot.targets[0].health, TargetHealth::kDown);
-  EXPECT_THAT(snapshot.targets[0].last_error, testing::HasSubstr("line 2"));
+  const std::vector<TargetStatus> targets = collector->Targets();
+  ASSERT_EQ(targets.size(), 1u);
+  EXPECT_EQ(targets[0].health, TargetHealth::kDown);
+  EXPECT_THAT(targets[0].last_error, testing::HasSubstr("line 2"));
+  EXPECT_GE(FailedBy(*collector, ScrapeFaultKind::kSyntax), 1u);
 }
 
 TEST(Scraper, TakesAnAnswerOtherThan200AsDown) {
@@ -169,7 +198,126 @@ TEST(Scraper, TakesAnAnswerOtherThan200AsDown) {
   config.scrapes[0].timeout = 10s;
   auto collector = *Collector::Start(inbox.Options(), config);
   EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 0));
-  EXPECT_THAT(collector->Snapshot().targets[0].last_error, testing::HasSubstr("500"));
+  EXPECT_THAT(collector->Targets()[0].last_error, testing::HasSubstr("500"));
+}
+
+TEST(Scraper, AsksAsPrometheusDoesAndUnpacksGzip) {
+  PageServer server;
+  server.Set("a 1\n", 200, true);
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  ScrapeConfig& scrape = config.scrapes[0];
+  scrape.timeout = scrape.interval = 2500ms;
+  scrape.path = "/probe";
+  scrape.params = {{"module", "icmp v4"}};
+  scrape.username = "me";
+  scrape.password = "s3cret";
+  auto collector = *Collector::Start(inbox.Options(), config);
+  EXPECT_TRUE(inbox.WaitValue(Series("a", server.address()), 1));
+  const HttpRequest request = server.last();
+  EXPECT_EQ(request.path, "/probe");
+  EXPECT_EQ(request.query, "module=icmp+v4");
+  EXPECT_THAT(request.Header("accept"),
+              testing::StartsWith("application/openmetrics-text;version=1.0.0,"));
+  EXPECT_EQ(request.Header("accept-encoding"), "gzip");
+  EXPECT_EQ(request.Header("x-prometheus-scrape-timeout-seconds"), "2.5");
+  EXPECT_EQ(request.Header("authorization"), "Basic bWU6czNjcmV0");
+}
+
+TEST(Scraper, FailsAPageThatUnpacksToMoreThanTheLimit) {
+  PageServer server;
+  server.Set(std::string(8u << 20, '\n'), 200, true);
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].timeout = 10s;
+  config.scrapes[0].limits.body_bytes = 1u << 20;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  EXPECT_TRUE(inbox.WaitValue(Series("up", server.address()), 0));
+  EXPECT_GE(FailedBy(*collector, ScrapeFaultKind::kBodyLimit), 1u);
+  EXPECT_THAT(collector->Targets()[0].last_error, testing::HasSubstr("longer than 1048576 bytes"));
+}
+
+TEST(Scraper, LetsNoTargetDelayAnother) {
+  // More that never answer than HttpClient has connections by default, all on one address.
+  UniqueFd silent = *ListenTcp({"127.0.0.1", 0});
+  const std::string silent_address = LocalAddress(silent.get())->ToString();
+  PageServer server;
+  server.Set("a 1\n");
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].timeout = 10s;
+  ScrapeConfig hung = config.scrapes[0];
+  hung.job = "hung";
+  hung.timeout = hung.interval = 300s;
+  hung.targets.clear();
+  hung.files.clear();
+  for (int i = 0; i < 200; ++i) {
+    hung.labels["number"] = fmt::format("{}", i);
+    hung.job = fmt::format("hung{}", i);
+    hung.targets = {silent_address};
+    config.scrapes.push_back(hung);
+  }
+  auto collector = *Collector::Start(inbox.Options(), config);
+  // All of them are begun within kFirstScrapeWithin; those of the good one go on after that.
+  for (int second = 0; second < 3; ++second) {
+    inbox.Clear();
+    ASSERT_TRUE(inbox.WaitValue(Series("up", server.address()), 1));
+    ASSERT_TRUE(inbox.WaitScrapes(Series("up", server.address()), 10));
+  }
+  EXPECT_EQ(FailedBy(*collector, ScrapeFaultKind::kTimeout), 0u);
+}
+
+TEST(Scraper, GoesOnThroughAChangeOfConfiguration) {
+  PageServer stays;
+  PageServer goes;
+  stays.Set("a 1\n");
+  goes.Set("a 1\n");
+  Inbox inbox;
+  CollectorConfig config = Scraping(stays.address());
+  config.scrapes[0].timeout = 10s;
+  config.scrapes[0].targets.push_back(goes.address());
+  auto collector = *Collector::Start(inbox.Options(), config);
+  ASSERT_TRUE(inbox.WaitValue(Series("a", stays.address()), 1));
+  ASSERT_TRUE(inbox.WaitValue(Series("a", goes.address()), 1));
+  config.scrapes[0].targets.pop_back();
+  config.scrapes[0].timeout = 9s;
+  ASSERT_TRUE(collector->Reconfigure(config));
+  EXPECT_TRUE(inbox.WaitStale(Series("a", goes.address())));
+  EXPECT_TRUE(inbox.WaitStale(Series("up", goes.address())));
+  inbox.Clear();
+  EXPECT_TRUE(inbox.WaitValue(Series("a", stays.address()), 1));
+  ASSERT_EQ(collector->Targets().size(), 1u);
+  EXPECT_EQ(collector->Targets()[0].timeout, 9s);
+  ASSERT_TRUE(collector->Reconfigure({}));
+  EXPECT_TRUE(inbox.WaitStale(Series("a", stays.address())));
+  EXPECT_TRUE(collector->Targets().empty());
+}
+
+TEST(Scraper, TakesTargetsFromFiles) {
+  PageServer server;
+  server.Set("a 1\n");
+  std::string pattern = (std::filesystem::temp_directory_path() / "atalaya-sd-XXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto write = [&](const std::string& text) {
+    ASSERT_TRUE(WriteFileAtomic(folder / "t.json", text));
+  };
+  write(fmt::format(R"([{{"targets": ["{}", "bad"], "labels": {{"room": "attic"}}}}])",
+                    server.address()));
+  Inbox inbox;
+  CollectorConfig config = Scraping(server.address());
+  config.scrapes[0].targets.clear();
+  config.scrapes[0].files = {(folder / "*.json").string()};
+  config.scrapes[0].timeout = 10s;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  const std::string series =
+      "a{instance=\"" + server.address() + "\", job=\"node\", room=\"attic\"}";
+  EXPECT_TRUE(inbox.WaitValue(series, 1));
+  EXPECT_EQ(collector->Figures().scrapes.left_out, 1u);
+  EXPECT_EQ(collector->Targets()[0].discovered.at("__meta_filepath"), folder / "t.json");
+  write("[");
+  write("[]");
+  EXPECT_TRUE(inbox.WaitStale(series));
+  std::filesystem::remove_all(folder);
 }
 
 CollectorConfig Probing(ProbeKind kind, const HostPort& target) {
@@ -222,7 +370,7 @@ double MqttProbeAgainst(const std::string& reply, std::string* error) {
     Inbox inbox;
     auto collector = *Collector::Start(inbox.Options(), Probing(ProbeKind::kMqtt, address));
     result = inbox.Wait(kProbe, [](double) { return true; }).value_or(-1);
-    *error = collector->Snapshot().targets[0].last_error;
+    *error = collector->Targets()[0].last_error;
   }
   shutdown(listener.get(), SHUT_RDWR);
   server.join();

@@ -12,9 +12,9 @@ std::string Read(std::string_view topic, std::string_view payload) {
   const Result<TelemetryReading> reading = ReadTelemetryPacket(topic, payload, kNow);
   if (!reading) return reading.error().message;
   std::string text;
-  for (const auto& sample : reading->samples) {
-    text += fmt::format("{} {} @{};", sample.labels.ToString(), sample.sample.value,
-                        sample.sample.time_ms - kNow);
+  for (const auto& [metric, sample] : reading->values) {
+    text += fmt::format("{}{{client=\"{}\"}} {} @{};", metric, reading->client, sample.value,
+                        sample.time_ms - kNow);
   }
   return text;
 }
@@ -23,6 +23,13 @@ TEST(TelemetryReading, TakesAPlainNumber) {
   EXPECT_EQ(Read("telemetry/box/load1", "0.5"), "telemetry_load1{client=\"box\"} 0.5 @0;");
   EXPECT_EQ(Read("telemetry/box/oven/heat-2", "-3\n"),
             "telemetry_oven_heat_2{client=\"box\"} -3 @0;");
+}
+
+TEST(TelemetryReading, TakesTheClientIdAsItWasBeforeItBecameALevel) {
+  EXPECT_EQ(Read("telemetry/pump%2F7/load1", "1"), "telemetry_load1{client=\"pump/7\"} 1 @0;");
+  EXPECT_EQ(Read("telemetry/pump 7/load1", "1"), "telemetry_load1{client=\"pump 7\"} 1 @0;");
+  EXPECT_EQ(ClientOfTopic("presence/pump%2F7"), "pump/7");
+  EXPECT_EQ(ClientOfTopic("presence/%FF"), "");
 }
 
 TEST(TelemetryReading, TakesAFlatObjectWithATime) {
@@ -41,6 +48,9 @@ TEST(TelemetryReading, RefusesWhatIsNoReading) {
   EXPECT_THAT(Read("telemetry/box/a", "[1]"), HasSubstr("neither a number nor a JSON object"));
   EXPECT_THAT(Read("telemetry/box/a", R"({"b": {"c": 1}})"), HasSubstr("must be flat"));
   EXPECT_THAT(Read("telemetry/box/a", R"({"time": "noon", "b": 1})"), HasSubstr("RFC 3339"));
+  EXPECT_THAT(Read("telemetry/box/a", "nan"), HasSubstr("neither a number nor a JSON object"));
+  EXPECT_THAT(Read("telemetry/box/a", "inf"), HasSubstr("neither a number nor a JSON object"));
+  EXPECT_THAT(Read("telemetry//a", "1"), HasSubstr("telemetry/CLIENT/NAME"));
   EXPECT_THAT(Read("telemetry/", "1"), HasSubstr("telemetry/CLIENT/NAME"));
   EXPECT_THAT(Read("telemetry/box/a", std::string(kMaxTelemetryBytes + 1, '1')),
               HasSubstr("at most"));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "history/database.h"
@@ -119,6 +120,35 @@ TEST_F(StoreTest, KeepsSamplesAcrossChunksAndRestarts) {
   Open();
   ExpectRow("up", 1000);
   ExpectRow("other", 10);
+}
+
+TEST_F(StoreTest, FindsAHeldSeriesAgainAfterItWasForgotten) {
+  options_.minute_retention_ms = options_.hour_retention_ms = options_.retention_ms;
+  Open();
+  auto series = std::make_shared<telemetry::Series>(Name("a"));
+  const auto put = [&](double value) {
+    const telemetry::SeriesSample sample{series, {clock_.NowMs(), value}};
+    ASSERT_TRUE(store_->AppendHeld({&sample, 1}));
+  };
+  put(1);
+  const std::uint32_t id = series->store_id;
+  ASSERT_TRUE(Put("a", clock_.NowMs() + 1, 2));  // The same series, by its labels.
+  EXPECT_THAT(Get("a"), SizeIs(2));
+  for (int day = 0; day < 20; ++day) {
+    clock_.Advance(std::chrono::hours(24));
+    ASSERT_TRUE(Put("b", clock_.NowMs(), day));
+  }
+  ASSERT_THAT(Get("a"), IsEmpty());
+  put(3);
+  EXPECT_NE(series->store_id, id);
+  EXPECT_THAT(Get("a"), ElementsAre(Sample{clock_.NowMs(), 3}));
+}
+
+TEST_F(StoreTest, SaysWhenSamplesAreOnStableStorage) {
+  std::promise<void> durable;
+  ASSERT_TRUE(Put("a", clock_.NowMs(), 1));
+  store_->WhenDurable([&] { durable.set_value(); });
+  EXPECT_EQ(durable.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
 }
 
 TEST_F(StoreTest, SelectsTheRightPartOfChunks) {

@@ -85,9 +85,8 @@ TEST(TextReader, NamesTheLineThatIsWrong) {
 
 TEST(TextReader, KeepsItsLimits) {
   TextReaderOptions options = Options();
+  options.limits = {.labels = 1, .line_bytes = 20};
   options.sample_limit = 2;
-  options.label_limit = 1;
-  options.line_limit_bytes = 20;
   for (const char* page :
        {"a 1\na 2\na 3\n", "a{b=\"1\",c=\"2\"} 1", "a 1                         "}) {
     const Result<TextPage> refused = ReadTextPage(page, options);
@@ -97,10 +96,24 @@ TEST(TextReader, KeepsItsLimits) {
   EXPECT_TRUE(ReadTextPage("a{b=\"1\"} 1\na 2\n", options));
 }
 
-TEST(TextReader, CanDisregardTimestamps) {
-  TextReaderOptions options = Options();
-  options.honor_timestamps = false;
-  EXPECT_EQ(ReadTextPage("a 1 5\n", options)->samples[0].sample.time_ms, 1000);
+// The series of a page as a scanner names them, each with the guess that is its place's.
+std::vector<std::string> Scan(std::string_view page, const std::vector<std::string>& expected) {
+  TextScanner scanner(page, TextFormat::kPrometheus);
+  std::vector<std::string> found;
+  ScannedSample sample;
+  while (scanner.Next(found.size() < expected.size() ? expected[found.size()] : "", sample))
+    found.push_back(fmt::format("{}={}", sample.series, sample.value));
+  if (!scanner.status()) found.push_back(scanner.status().error().message);
+  return found;
+}
+
+TEST(TextScanner, GivesTheSameSeriesWhateverWasExpected) {
+  constexpr char kPage[] = "a 1\nab 2\na {x=\"}\\\"}\"} 3\na{x=\"1\"}4\n";
+  const std::vector<std::string> all = {"a=1", "ab=2", "a {x=\"}\\\"}\"}=3", "a{x=\"1\"}=4"};
+  EXPECT_EQ(Scan(kPage, {}), all);
+  EXPECT_EQ(Scan(kPage, {"a", "ab", "a {x=\"}\\\"}\"}", "a{x=\"1\"}"}), all);
+  EXPECT_EQ(Scan(kPage, {"a", "a", "a", "a"}), all);
+  EXPECT_EQ(Scan(kPage, {"ab", "a", "a{x=\"1\"}", "a {x=\"}\\\"}\"}"}), all);
 }
 
 TEST(TextReader, ReadsOpenMetrics) {

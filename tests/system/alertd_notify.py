@@ -15,6 +15,11 @@ USER, PASSWORD = "atalaya", "a secret"
 GOOD, GREYLISTED, REFUSED = "good@example.org", "grey@example.org", "refused@example.org"
 
 
+def write_password(bench, password: str):
+    (bench.dir / "password").touch(mode=0o600)
+    (bench.dir / "password").write_text(password + "\n")
+
+
 def configuration(bench, receivers: str) -> str:
     path = bench.dir / "alertd.toml"
     (bench.dir / "rules").mkdir(exist_ok=True)
@@ -94,7 +99,7 @@ def check_mail(mail: dict, status: str):
 
 def tells_an_outage_and_its_end(bench):
     certificate, key = make_certificate(bench.dir)
-    (bench.dir / "password").write_text(PASSWORD + "\n")
+    write_password(bench, PASSWORD)
     webhook = bench.enter_context(WebhookReceiver())
     mail = bench.enter_context(MailReceiver(
         refuse={REFUSED: "550 no such user", GREYLISTED: ["451 come back later"]},
@@ -164,7 +169,7 @@ def tries_again_what_failed(bench):
     """500, then 429 with Retry-After, then 200; a receiver that hangs holds up no other; a wrong password holds the mail."""
     failing = bench.enter_context(WebhookReceiver(answers=[500, (429, {"Retry-After": "2"})]))
     hung = bench.enter_context(WebhookReceiver(answers=["hang"]))
-    (bench.dir / "password").write_text("wrong\n")
+    write_password(bench, "wrong")
     mail = bench.enter_context(MailReceiver(user=USER, password=PASSWORD))
     config = configuration(bench, f"""
 [[receiver]]
@@ -197,7 +202,7 @@ email = {{ smtp = "{mail.url}", username = "{USER}", password_file = "password",
     equal(row["state"], "waiting", "a mail that waits for its password")
     if "535" not in row["last_error"]:
         raise AssertionError(f"the last error does not name the reply: {row['last_error']}")
-    (bench.dir / "password").write_text(PASSWORD + "\n")
+    write_password(bench, PASSWORD)
     alertd.signal(signal.SIGHUP)
     mail.mails.wait(lambda m: m["to"] == [GOOD], "the mail once the password is right")
     alertd.stop()

@@ -30,13 +30,13 @@ def listening_port(pid: int) -> int | None:
 
 
 class Prometheus:
-    """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often."""
+    """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often. `jobs`: further scrape_configs."""
 
     def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None,
-                 retention: str = "15d"):
+                 retention: str = "15d", jobs: list[dict] | None = None):
         binary = harness.peer("prometheus", "usr/bin/prometheus")
         config = bench.dir / "prometheus.yml"
-        jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()]
+        jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()] + (jobs or [])
         # YAML is a superset of JSON.
         rule_file = bench.dir / "rules.yml"
         rule_file.write_text(json.dumps({"groups": [{"name": "test", "rules": rules or []}]}))

@@ -34,6 +34,10 @@ class AlertmanagerApi : public testing::Test {
     options_.clock = &clock_;
     options_.silences = silences_.get();
     options_.rules = [this] { return std::make_shared<const RulesSnapshot>(rules_); };
+    options_.outside = [](Alert alert) {
+      alert.labels.Set("site", "tower");
+      return alert;
+    };
     options_.receivers = [](const Alert&) { return std::vector<std::string>{"ops"}; };
   }
   ~AlertmanagerApi() override {
@@ -113,7 +117,7 @@ TEST_F(AlertmanagerApi, ShowsWhatFiresAndWhatIsSilenced) {
   Fire("Down", "a");
   Fire("Disk", "b");
   const std::string id = Post(Silence("a"));
-  const Json down = Get("/api/v2/alerts?filter=alertname%3D%22Down%22");
+  const Json down = Get("/api/v2/alerts?filter=alertname%3D%22Down%22&filter=site%3D%22tower%22");
   ASSERT_EQ(down.size(), 1u);
   EXPECT_EQ(down[0]["status"]["state"], "suppressed");
   EXPECT_EQ(down[0]["status"]["silencedBy"], Json::array({id}));

@@ -305,7 +305,6 @@ TEST_F(ApiTest, ShowsRulesAndAlerts) {
 
 TEST_F(ApiTest, ShowsTargets) {
   options_.targets = [] {
-    TargetsSnapshot snapshot;
     TargetStatus target;
     target.pool = "node";
     target.address = "http://127.0.0.1:9100/metrics";
@@ -313,14 +312,16 @@ TEST_F(ApiTest, ShowsTargets) {
     target.health = TargetHealth::kDown;
     target.last_error = "refused";
     target.interval = std::chrono::seconds(5);
-    snapshot.targets = {target};
-    return snapshot;
+    target.discovered = {{"__address__", "127.0.0.1:9100"}};
+    return std::vector<TargetStatus>{target};
   };
   const Json target = Data("/api/v1/targets")["activeTargets"][0];
   EXPECT_EQ(target["health"], "down");
   EXPECT_EQ(target["scrapeInterval"], "5s");
   EXPECT_EQ(target["lastError"], "refused");
   EXPECT_EQ(target["lastScrape"], "0001-01-01T00:00:00Z");
+  EXPECT_EQ(target["discoveredLabels"]["__address__"], "127.0.0.1:9100");
+  EXPECT_EQ(Data("/api/v1/targets?state=any")["activeTargets"].size(), 1u);
   EXPECT_EQ(Data("/api/v1/targets?state=dropped")["activeTargets"], Json::array());
 }
 

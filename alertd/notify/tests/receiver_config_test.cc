@@ -28,7 +28,7 @@ Read ReadText(std::string_view text, const std::string& name = "test.toml") {
 
 TEST(ReceiverConfig, ReadsAWebhookWithItsSecretBesideTheFile) {
   const TestFolder folder;
-  ASSERT_TRUE(WriteFileAtomic(folder.path() / "token", "s3cret\n"));
+  ASSERT_TRUE(WriteFileAtomic(folder.path() / "token", "s3cret\n", 0600));
   const Read read = ReadText(R"(name = "ops"
 webhook = { url = "https://example.org/hook", bearer_token_file = "token", timeout = "5s" })",
                              folder.path() / "alertd.toml");

@@ -137,19 +137,21 @@ TEST_F(SilenceBookTest, RefusesWhatSaysNothingOrTooMuch) {
   ExpectRefused(silence, ErrorCode::kInvalid, "matchers");
 }
 
-TEST_F(SilenceBookTest, SaysOnceThatOneEnded) {
-  EXPECT_TRUE(book_->TakeEnded()) << "one may have ended while nobody ran";
-  EXPECT_FALSE(book_->TakeEnded());
+TEST_F(SilenceBookTest, SaysOnceThatOneEndedOrChanged) {
+  EXPECT_TRUE(book_->TakeChanged()) << "one may have ended while nobody ran";
+  EXPECT_FALSE(book_->TakeChanged());
   Set(OfInstance("roof-1"));
   const std::string other = Set(OfInstance("roof-2", 0, 2 * kHourMs));
+  EXPECT_TRUE(book_->TakeChanged());
   clock_.Advance(1min);
-  EXPECT_FALSE(book_->TakeEnded());
+  EXPECT_FALSE(book_->TakeChanged());
   clock_.Advance(1h);
-  EXPECT_TRUE(book_->TakeEnded());
+  EXPECT_TRUE(book_->TakeChanged());
   clock_.Advance(1s);
-  EXPECT_FALSE(book_->TakeEnded());
+  EXPECT_FALSE(book_->TakeChanged());
   ASSERT_TRUE(book_->Expire(other));
-  EXPECT_TRUE(book_->TakeEnded());
+  EXPECT_TRUE(book_->TakeChanged());
+  EXPECT_FALSE(book_->TakeChanged());
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/result.h"
+
+namespace atalaya {
+
+struct HttpClientRequest {
+  std::string method = "GET";
+  std::string url = {};
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string username = {}, password = {};  // Basic auth where `username` is not empty.
+  std::string bearer_token = {};
+  std::string ca_file = {};  // "" takes the system's.
+  std::chrono::milliseconds timeout{10'000};
+  std::size_t body_limit_bytes = 16u << 20;  // A longer reply, once unpacked, is kLimit.
+  bool gzip = false;                         // Asks for a packed reply; it is unpacked.
+};
+
+struct HttpClientReply {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // Names in lower case.
+  std::string body;
+  std::chrono::microseconds duration{0};
+};
+
+struct HttpClientLimits {
+  std::size_t requests = 1'024;          // Waiting and under way together; further ones are kLimit.
+  std::size_t connections = 128;         // At once, to all hosts; further requests wait.
+  std::size_t connections_per_host = 8;  // So that one slow host leaves room for others.
+};
+
+// Sends requests through libcurl on an event loop, many at once; connections are kept and reused.
+// Redirects are not followed. Only http and https; no proxy, whatever the environment says. Errors
+// name scheme, host and port only: a path may hold a secret.
+// Threads: that of the loop, or any while it does not run.
+class HttpTransfers {
+ public:
+  // Called from the loop; must not block, and may send the next request. A transport failure is
+  // kIo, a deadline kTimeout, a long body kLimit, a URL or header that is none kInvalid; any status
+  // is a reply.
+  using Callback = std::function<void(Result<HttpClientReply>)>;
+
+  HttpTransfers(EventLoop& loop, HttpClientLimits limits);  // `loop` must outlive it.
+  ~HttpTransfers();  // Requests under way end with kIo before this returns.
+  HttpTransfers(const HttpTransfers&) = delete;
+  HttpTransfers& operator=(const HttpTransfers&) = delete;
+
+  void Send(HttpClientRequest request, Callback callback);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace atalaya
