@@ -36,6 +36,15 @@ constexpr int kStatusStarting = 503;
 constexpr std::chrono::hours kClientsKnownFor{
     24};  // Of the packet server, after their last sample.
 
+// When the run before this one ended; 0 where there was none.
+std::int64_t LookedUntil(const history::Store& store, std::int64_t started_ms) {
+  std::int64_t until_ms = 0;
+  for (const history::Run& run : store.Runs(0, started_ms)) {
+    if (run.start_ms < started_ms) until_ms = std::max(until_ms, run.last_ms);
+  }
+  return std::min(until_ms, started_ms);
+}
+
 Status MakeStorageDir(const std::string& dir) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
@@ -143,7 +152,7 @@ Status App::Impl::StartServing() {
   options.outside = [this](const Alert& alert) { return notices.Outside(alert); };
   options.receivers = [this](const Alert& alert) { return notices.ReceiversOf(alert); };
   options.ready = [this]() -> Status {
-    if (rules->Snapshot()->evaluated_at_ms != 0) return {};
+    if (rules->Totals().evaluated_at_ms != 0) return {};
     return Fail(ErrorCode::kBusy, "the rules are not evaluated yet");
   };
   api = std::make_unique<Api>(std::move(options));
@@ -173,10 +182,11 @@ Status App::Impl::StartRules() {
   };
   options.tell_again = [this] { return silences->TakeChanged(); };
   options.on_stored = [this] { notices.Wake(); };
+  options.looked_until_ms = LookedUntil(*store, started_ms);
   Result<SqliteDatabase> database = OpenStateDb(state_path);
   if (!database) return Forward(database.error());
   Result<std::unique_ptr<RuleEngine>> engine =
-      RuleEngine::Create(std::move(options), config.rules.list, std::move(*database));
+      RuleEngine::Create(std::move(options), std::move(config.rules.list), std::move(*database));
   if (!engine) return Forward(engine.error());
   rules = std::make_unique<RuleRunner>(std::move(*engine), config.rules.interval,
                                        [this] { return Settled(); });
@@ -252,7 +262,7 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
   input.reload_successful = reload.successful;
   input.reload_success_ms = reload.success_ms;
   input.collect = Collected();
-  input.rules = *rules->Snapshot();
+  input.rules = rules->Totals();
   input.receivers = counters.Snapshot();
   WriteMetrics(page, input);
 }
@@ -271,10 +281,11 @@ Status App::Impl::Reload() {
     LogError("the old configuration stays: {}", next.error().message);
     return {};
   }
+  const std::size_t rule_count = next->rules.list.size();
   if (Status taken = TakeOver(std::move(*next)); !taken) return taken;
   reload.successful = true;
   reload.success_ms = clock.NowMs();
-  LogInfo("took over the configuration: {} rules, {} receivers", config.rules.list.size(),
+  LogInfo("took over the configuration: {} rules, {} receivers", rule_count,
           config.receivers.size());
   return {};
 }
@@ -282,7 +293,7 @@ Status App::Impl::Reload() {
 Status App::Impl::TakeOver(Config next) {
   config = std::move(next);
   if (Status configured = notices.Configure(config, ExternalUrl()); !configured) return configured;
-  rules->ReplaceRules(config.rules.list, config.drill, config.rules.interval);
+  rules->ReplaceRules(std::move(config.rules.list), config.drill, config.rules.interval);
   return collector->Reconfigure(config.collect);
 }
 

@@ -197,17 +197,12 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
 }
 
 void ReadRuleFile(const std::string& path, Reading& reading) {
-  Result<ConfigFile> file = ConfigFile::Load(path);
-  if (!file) {
-    reading.faults.push_back(file.error().message);
+  Result<std::vector<Rule>> rules = LoadRules(path);
+  if (!rules) {
+    reading.faults.push_back(rules.error().message);
     return;
   }
-  std::vector<Rule> rules = ReadRules(file->Root());
-  if (Status good = file->Finish(); !good) {
-    reading.faults.push_back(good.error().message);
-    return;
-  }
-  for (Rule& rule : rules) reading.config.rules.list.push_back(std::move(rule));
+  for (Rule& rule : *rules) reading.config.rules.list.push_back(std::move(rule));
 }
 
 }  // namespace

@@ -6,9 +6,11 @@
 
 #include "alertd/app.h"
 #include "alertd/commands/commands.h"
+#include "alertd/commands/unmatched.h"
 #include "alertd/config.h"
 #include "alertd/options.h"
 #include "base/log.h"
+#include "base/source_line.h"
 #include "base/stop_signal.h"
 
 namespace {
@@ -21,7 +23,8 @@ constexpr int kRuntimeError = 1;
 // A fault in a file begins with its place, so that editors find it; other words with the program.
 int End(const Error& error, int code) {
   const bool has_place = error.message.find(".toml:") != std::string::npos;
-  std::fprintf(stderr, "%s%s\n", has_place ? "" : "cloud_alertd: ", error.message.c_str());
+  std::fprintf(stderr, "%s%s\n",
+               has_place ? "" : "cloud_alertd: ", WithSourceLines(error.message).c_str());
   return code;
 }
 
@@ -42,6 +45,8 @@ int main(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "query") return alertd::RunQueryCommand(argc - 1, argv + 1);
   if (command == "promqltest") return alertd::RunPromqlTestCommand(argc - 1, argv + 1);
+  if (command == "import") return alertd::RunImportCommand(argc - 1, argv + 1);
+  if (command == "export") return alertd::RunExportCommand(argc - 1, argv + 1);
   if (command == "test") return alertd::RunTestCommand(argc - 1, argv + 1);
   Result<alertd::Options> options = alertd::ParseOptions(argc, argv);
   if (!options) return End(options.error(), kUsageError);
@@ -52,12 +57,14 @@ int main(int argc, char** argv) {
   if (!config) return End(config.error(), kUsageError);
   if (options->check_config) {
     std::fputs(alertd::DescribeConfig(*config, options->show_rules).c_str(), stdout);
+    std::fputs(alertd::DescribeUnmatched(*config).c_str(), stdout);
     return 0;
   }
 
   Result<std::unique_ptr<alertd::App>> app =
       alertd::App::Create(options->config_files, std::move(*config));
   if (!app) return End(app.error(), kRuntimeError);
+  malloc_trim(0);  // To read thousands of rules takes several times the memory that they need.
   Status ended = (*app)->Run(stop);
   return ended ? 0 : End(ended.error(), kRuntimeError);
 }

@@ -81,26 +81,19 @@ void WriteCollect(TextWriter& page, const CollectFigures& collect) {
         "Batches of samples dropped because the history was too slow.", collect.dropped_batches);
 }
 
-void WriteRules(TextWriter& page, const RulesSnapshot& rules) {
-  std::int64_t pending = 0, firing = 0, failing = 0;
-  double seconds = 0;
-  for (const RuleStatus& rule : rules.rules) {
-    for (const Alert& alert : rule.alerts)
-      ++(alert.state == AlertState::kFiring ? firing : pending);
-    if (!rule.last_error.empty()) ++failing;
-    seconds += std::chrono::duration<double>(rule.evaluation_time).count();
-  }
+void WriteRules(TextWriter& page, const RuleTotals& rules) {
   One(page, "cloud_alertd_rules", MetricType::kGauge, "Rules loaded.",
-      static_cast<double>(rules.rules.size()));
+      static_cast<double>(rules.rules));
   One(page, "cloud_alertd_rules_failing", MetricType::kGauge, "Rules whose last evaluation failed.",
-      static_cast<double>(failing));
+      static_cast<double>(rules.failing));
   One(page, "cloud_alertd_rule_evaluation_seconds", MetricType::kGauge,
-      "Time that the last evaluation of all rules took.", seconds);
+      "Time that the last evaluation of the rules that were due took.",
+      std::chrono::duration<double>(rules.evaluation_time).count());
   One(page, "cloud_alertd_rule_last_evaluation_timestamp_seconds", MetricType::kGauge,
       "When the rules were last evaluated, Unix time.", Seconds(rules.evaluated_at_ms));
   page.Family("cloud_alertd_alerts", MetricType::kGauge, "Alerts by state.");
-  page.Sample(LabelText("state", "pending").text(), pending);
-  page.Sample(LabelText("state", "firing").text(), firing);
+  page.Sample(LabelText("state", "pending").text(), rules.pending);
+  page.Sample(LabelText("state", "firing").text(), rules.firing);
 }
 
 void WriteNotices(TextWriter& page, const std::vector<ReceiverCounters>& receivers) {

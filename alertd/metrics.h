@@ -22,7 +22,7 @@ struct MetricsInput {
   bool reload_successful = true;
   std::int64_t reload_success_ms = 0;
   CollectFigures collect;
-  RulesSnapshot rules;
+  RuleTotals rules;
   std::vector<ReceiverCounters> receivers;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "base/duration.h"
@@ -32,7 +33,8 @@ struct ConfigFile::Impl {
   toml::table document;
   std::vector<NotedFault> faults;
   std::vector<std::shared_ptr<ConfigTable::Node>>
-      tables;  // Each that was handed out, to find unknown keys.
+      tables;                                // Each that was handed out, to find unknown keys.
+  std::set<std::string, std::less<>> words;  // Keys that were asked for, of any table.
 
   void Note(const ConfigPlace& place, std::string_view message) {
     faults.push_back({place.line, place.column, fmt::format("{}: {}", place.ToString(), message)});
@@ -41,12 +43,13 @@ struct ConfigFile::Impl {
 
 struct ConfigTable::Node {
   ConfigFile::Impl* file = nullptr;
-  const toml::table* table = nullptr;  // Null where the table is absent.
-  std::string name;                    // "[http]"; "" for the root.
-  std::set<std::string, std::less<>> asked;
+  const toml::table* table = nullptr;     // Null where the table is absent.
+  std::string name;                       // "[http]"; "" for the root.
+  std::vector<const std::string*> asked;  // In `words`, each once.
 
   const toml::node* Find(std::string_view key) {
-    asked.emplace(key);
+    const std::string* word = &*file->words.emplace(key).first;
+    if (std::find(asked.begin(), asked.end(), word) == asked.end()) asked.push_back(word);
     return table == nullptr ? nullptr : table->get(key);
   }
 
@@ -330,21 +333,23 @@ ConfigTable ConfigFile::Root() {
 }
 
 Status ConfigFile::Finish() {
-  std::map<const toml::table*, std::set<std::string, std::less<>>> asked;
-  std::map<const toml::table*, std::string> names;
+  std::map<const toml::table*, std::vector<const ConfigTable::Node*>> handed_out;
   for (const auto& node : impl_->tables) {
-    if (node->table == nullptr) continue;
-    asked[node->table].insert(node->asked.begin(), node->asked.end());
-    names[node->table] = node->name;
+    if (node->table != nullptr) handed_out[node->table].push_back(node.get());
   }
-  for (const auto& [table, known] : asked) {
+  for (const auto& [table, nodes] : handed_out) {
+    std::vector<std::string> known;
+    for (const ConfigTable::Node* node : nodes) {
+      for (const std::string* word : node->asked) known.push_back(*word);
+    }
+    std::sort(known.begin(), known.end());
     for (const auto& [key, value] : *table) {
-      if (known.contains(key.str())) continue;
-      const std::string in = names[table].empty() ? "" : fmt::format(" in {}", names[table]);
-      impl_->Note(
-          PlaceOf(impl_->file, key.source()),
-          fmt::format("unknown key \"{}\"{}{}", key.str(), in,
-                      DidYouMean(key.str(), std::vector<std::string>(known.begin(), known.end()))));
+      if (std::binary_search(known.begin(), known.end(), key.str())) continue;
+      const std::string& name = nodes.back()->name;
+      impl_->Note(PlaceOf(impl_->file, key.source()),
+                  fmt::format("unknown key \"{}\"{}{}", key.str(),
+                              name.empty() ? "" : fmt::format(" in {}", name),
+                              DidYouMean(key.str(), known)));
     }
   }
   impl_->tables.clear();

@@ -57,6 +57,7 @@ Status TelemetryClients::Take(const TelemetryReading& reading, std::int64_t now_
     batch.samples.push_back({series, sample});
   }
   client->heard_ms = now_ms;
+  WriteArrival(reading.client, *client, now_ms, batch);
   if (client->up == nullptr) {
     client->up = SeriesOf(reading.client, "cloud_client_up");
     WriteUp(*client, now_ms, batch);
@@ -104,6 +105,18 @@ void TelemetryClients::Refresh(bool all_told, std::int64_t now_ms, SampleBatch& 
     series_count_ -= client.series.size();
     at = clients_.erase(at);
   }
+}
+
+void TelemetryClients::WriteArrival(const std::string& name, Client& client, std::int64_t now_ms,
+                                    SampleBatch& batch) {
+  if (client.arrival == nullptr) {
+    client.arrival = SeriesOf(name, "cloud_client_last_arrival_timestamp_seconds");
+  } else if (now_ms - client.arrival_ms < std::chrono::milliseconds(kArrivalEvery).count() &&
+             now_ms >= client.arrival_ms) {
+    return;
+  }
+  client.arrival_ms = now_ms;
+  batch.samples.push_back({client.arrival, {now_ms, static_cast<double>(now_ms) / 1000}});
 }
 
 void TelemetryClients::WriteUp(Client& client, std::int64_t now_ms, SampleBatch& batch) {

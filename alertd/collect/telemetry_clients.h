@@ -14,6 +14,9 @@
 
 namespace atalaya::alertd {
 
+// A heartbeat is as exact as this.
+inline constexpr std::chrono::seconds kArrivalEvery{1};
+
 // What is known of the clients of the packet server that send telemetry: their series, and whether
 // they are connected. Threads: one at a time.
 class TelemetryClients {
@@ -21,7 +24,8 @@ class TelemetryClients {
   TelemetryClients(std::size_t series_per_client, const std::vector<std::string>& known_clients,
                    std::int64_t now_ms);
 
-  // Turns a reading into samples. kLimit where that would be a client or a series too many.
+  // Turns a reading into samples; cloud_client_last_arrival_timestamp_seconds is one of them, once
+  // in kArrivalEvery. kLimit where that would be a client or a series too many.
   Status Take(const TelemetryReading& reading, std::int64_t now_ms, SampleBatch& batch);
 
   // What the server said of a client. True where rules should see it at once.
@@ -44,14 +48,18 @@ class TelemetryClients {
   struct Client {
     std::unordered_map<std::string, std::shared_ptr<telemetry::Series>> series;  // By metric.
     std::shared_ptr<telemetry::Series> up;  // Once it has sent telemetry.
-    bool stands = false;                    // `up` may have a value that has not ended.
-    std::optional<bool> online;             // Nothing: the server has not said.
-    bool had_presence = false;              // The server spoke of it once.
+    std::shared_ptr<telemetry::Series> arrival;
+    std::int64_t arrival_ms = 0;  // When `arrival` was written.
+    bool stands = false;          // `up` may have a value that has not ended.
+    std::optional<bool> online;   // Nothing: the server has not said.
+    bool had_presence = false;    // The server spoke of it once.
     bool complained = false;
     std::int64_t heard_ms = 0;
   };
 
   Client* FindOrAdd(const std::string& name, std::int64_t now_ms);
+  static void WriteArrival(const std::string& name, Client& client, std::int64_t now_ms,
+                           SampleBatch& batch);
   static void WriteUp(Client& client, std::int64_t now_ms, SampleBatch& batch);
   static void EndUp(Client& client, std::int64_t now_ms, SampleBatch& batch);
 

@@ -13,6 +13,13 @@ int RunQueryCommand(int argc, const char* const* argv);
 // `N passed, N failed, N skipped`. 1 where anything failed or a file cannot be read.
 int RunPromqlTestCommand(int argc, const char* const* argv);
 
+// `cloud_alertd import FILE`: prints a Prometheus rule file as TOML. 1 where it cannot be read.
+int RunImportCommand(int argc, const char* const* argv);
+
+// `cloud_alertd export FILE...`: prints rule files as Prometheus's YAML, and to stderr what that
+// cannot say. 1 where they cannot be read.
+int RunExportCommand(int argc, const char* const* argv);
+
 // `cloud_alertd test FILE...`: runs unit tests of rules; the last line is `N passed, N failed`. 1
 // where anything failed or a file cannot be read.
 int RunTestCommand(int argc, const char* const* argv);

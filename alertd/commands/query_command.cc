@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "alertd/commands/api_question.h"
 #include "alertd/commands/commands.h"
 #include "base/file.h"
 #include "base/flags.h"
-#include "base/http_client.h"
 #include "telemetry/labels.h"
 
 namespace atalaya::alertd {
@@ -39,59 +39,29 @@ Result<QueryOptions> ParseQueryOptions(int argc, const char* const* argv) {
   return options;
 }
 
-void AddField(std::string& form, std::string_view name, std::string_view value) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  if (value.empty()) return;
-  if (!form.empty()) form += '&';
-  form.append(name) += '=';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') {
-      form += c;
-    } else if (byte >= '0' && byte <= '9') {
-      form += c;
-    } else {
-      form += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-}
-
 // The `data` of the answer; warnings and infos go to stderr.
 Result<json> Ask(const QueryOptions& options) {
-  HttpClientRequest request;
-  request.method = "POST";
-  request.url = options.url + (options.start.empty() ? "/api/v1/query" : "/api/v1/query_range");
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  request.timeout = std::chrono::minutes(3);
-  request.body_limit_bytes = 1u << 30;
-  AddField(request.body, "query", options.expr);
-  AddField(request.body, "time", options.time);
-  AddField(request.body, "start", options.start);
-  AddField(request.body, "end", options.end);
-  AddField(request.body, "step", options.step);
+  ApiServer server{options.url, ""};
   if (!options.token_file.empty()) {
     Result<std::string> token = ReadFile(options.token_file);
     if (!token) return Forward(token.error());
     while (!token->empty() && token->back() == '\n') token->pop_back();
-    request.bearer_token = std::move(*token);
+    server.token = std::move(*token);
   }
-  HttpClient client;
-  const Result<HttpClientReply> reply = client.SendAndWait(std::move(request));
-  if (!reply) return Forward(reply.error());
-  json answer = json::parse(reply->body, nullptr, false);
-  if (!answer.is_object()) {
-    return Fail(ErrorCode::kInvalid, "{}: status {}, and no answer of a Prometheus API",
-                options.url, reply->status);
-  }
-  if (answer.value("status", "") != "success") {
-    return Fail(ErrorCode::kInvalid, "{}", answer.value("error", "the query failed"));
-  }
+  const std::string path = options.start.empty() ? "/api/v1/query" : "/api/v1/query_range";
+  const Result<json> answer = AskApi(server, path,
+                                     {{"query", options.expr},
+                                      {"time", options.time},
+                                      {"start", options.start},
+                                      {"end", options.end},
+                                      {"step", options.step}});
+  if (!answer) return Forward(answer.error());
   for (const char* kind : {"warnings", "infos"}) {
-    for (const json& note : answer.value(kind, json::array())) {
+    for (const json& note : answer->value(kind, json::array())) {
       std::fprintf(stderr, "%s\n", note.get<std::string>().c_str());
     }
   }
-  return answer.at("data");
+  return answer->at("data");
 }
 
 std::string LabelsText(const json& metric) {

@@ -4,11 +4,9 @@
 #include <filesystem>
 #include <memory>
 
-#include "alertd/rules/rule_engine.h"
-#include "alertd/state_db.h"
+#include "alertd/commands/rule_test_bench.h"
 #include "base/config.h"
 #include "base/duration.h"
-#include "promql/memory_source.h"
 #include "promql/parser.h"
 #include "promql/regex.h"
 #include "promql/test_series.h"
@@ -20,7 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kMinStep{100};
 constexpr milliseconds kMaxTime{std::chrono::hours(24 * 31)};
-constexpr std::int64_t kMaxEvaluations = 100'000;
+constexpr std::int64_t kStartMs = 1'700'000'000'000;
 
 // Alerts that must be there at one time, and no others of that state.
 struct Expectation {
@@ -88,15 +86,6 @@ RuleTest ReadTest(ConfigTable& table) {
   return test;
 }
 
-Status AddRules(const std::string& path, std::vector<Rule>& into) {
-  Result<ConfigFile> file = ConfigFile::Load(path);
-  if (!file) return Forward(file.error());
-  std::vector<Rule> rules = ReadRules(file->Root());
-  if (Status good = file->Finish(); !good) return good;
-  std::move(rules.begin(), rules.end(), std::back_inserter(into));
-  return {};
-}
-
 Result<TestFile> ReadTestFile(const std::string& path) {
   Result<ConfigFile> file = ConfigFile::Load(path);
   if (!file) return Forward(file.error());
@@ -109,75 +98,12 @@ Result<TestFile> ReadTestFile(const std::string& path) {
   if (Status good = file->Finish(); !good) return Forward(good.error());
   for (const std::string& rules : rule_files) {
     const auto beside = std::filesystem::path(path).parent_path() / rules;
-    if (Status added = AddRules(beside.string(), tests.rules); !added)
-      return Forward(added.error());
+    Result<std::vector<Rule>> read = LoadRules(beside.string());
+    if (!read) return Forward(read.error());
+    std::move(read->begin(), read->end(), std::back_inserter(tests.rules));
   }
   return tests;
 }
-
-// One test under way: its series, its clock, its engine.
-class Bench {
- public:
-  static Result<std::unique_ptr<Bench>> Create(const TestFile& file, const RuleTest& test) {
-    auto bench = std::make_unique<Bench>();
-    for (const promql::TestSeries& series : test.series) bench->Fill(series, test.step);
-    Result<SqliteDatabase> database = OpenStateDb(":memory:");
-    if (!database) return Forward(database.error());
-    RuleEngineOptions options;
-    options.source = &bench->source_;
-    options.clock = &bench->clock_;
-    options.interval = file.interval;
-    options.append = [source = &bench->source_](const auto& samples) -> Status {
-      for (const telemetry::LabelledSample& each : samples) source->Add(each.labels, each.sample);
-      return {};
-    };
-    Result<std::unique_ptr<RuleEngine>> engine =
-        RuleEngine::Create(std::move(options), file.rules, std::move(*database));
-    if (!engine) return Forward(engine.error());
-    bench->engine_ = std::move(*engine);
-    bench->interval_ = file.interval;
-    return bench;
-  }
-
-  // Evaluates every interval up to `at`, that moment included.
-  Status RunTo(milliseconds at) {
-    if ((at - next_) / interval_ > kMaxEvaluations)
-      return Fail(ErrorCode::kLimit, "more than {} evaluations", kMaxEvaluations);
-    for (; next_ <= at; next_ += interval_) {
-      if (Status evaluated = engine_->Evaluate({kStartMs + next_.count(), 0}); !evaluated)
-        return evaluated;
-      clock_.Advance(interval_);
-    }
-    return {};
-  }
-
-  std::vector<Alert> Alerts(AlertState state) const {
-    std::vector<Alert> alerts;
-    for (const RuleStatus& rule : engine_->Snapshot().rules) {
-      std::copy_if(rule.alerts.begin(), rule.alerts.end(), std::back_inserter(alerts),
-                   [&](const Alert& alert) { return alert.state == state; });
-    }
-    return alerts;
-  }
-
- private:
-  static constexpr std::int64_t kStartMs = 1'700'000'000'000;
-
-  void Fill(const promql::TestSeries& series, milliseconds step) {
-    std::int64_t at = kStartMs;
-    for (const promql::TestSeries::Item& item : series.items) {
-      if (item.kind == promql::TestSeries::Kind::kFloat)
-        source_.Add(series.labels, {at, item.value});
-      at += step.count();
-    }
-  }
-
-  promql::MemorySource source_;
-  FakeClock clock_{kStartMs};
-  std::unique_ptr<RuleEngine> engine_;
-  milliseconds interval_{0};
-  milliseconds next_{0};
-};
 
 bool IsMeant(const std::string& expected, const Alert& alert) {
   const Result<promql::ExprPtr> parsed = promql::Parse(expected);
@@ -208,8 +134,10 @@ std::string Compare(const std::vector<std::string>& expected, std::vector<Alert>
 }
 
 Status RunTest(const TestFile& file, const RuleTest& test, RuleTestReport& report) {
-  Result<std::unique_ptr<Bench>> bench = Bench::Create(file, test);
+  Result<std::unique_ptr<RuleTestBench>> bench =
+      RuleTestBench::Create(file.rules, file.interval, kStartMs);
   if (!bench) return Forward(bench.error());
+  for (const promql::TestSeries& series : test.series) (*bench)->Add(series, test.step);
   std::string differences;
   for (const Expectation& expected : test.expectations) {
     if (Status ran = (*bench)->RunTo(expected.at); !ran) return ran;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "alertd/commands/commands.h"
+#include "alertd/commands/promtool_test.h"
 #include "alertd/commands/rule_test.h"
 #include "base/flags.h"
 
@@ -13,7 +14,7 @@ int RunTestCommand(int argc, const char* const* argv) {
   Flags flags("cloud_alertd test",
               "Runs unit tests of rules: series in, alerts expected at times; the last line is the "
               "sum.");
-  flags.AddPositionals("FILE", &files, "TOML file of tests; repeatable");
+  flags.AddPositionals("FILE", &files, "TOML file of tests, or promtool's YAML; repeatable");
   Status parsed = flags.Parse(argc, argv);
   if (parsed && files.empty())
     parsed = Fail(ErrorCode::kInvalid, "FILE is missing (write test rules/tests/host.toml)");
@@ -24,7 +25,8 @@ int RunTestCommand(int argc, const char* const* argv) {
   int passed = 0;
   std::size_t failed = 0;
   for (const std::string& path : files) {
-    Result<RuleTestReport> report = RunRuleTestFile(path);
+    const bool yaml = path.ends_with(".yml") || path.ends_with(".yaml");
+    Result<RuleTestReport> report = yaml ? RunPromtoolTestFile(path) : RunRuleTestFile(path);
     if (!report) report = RuleTestReport{0, {report.error().message}};
     for (const std::string& failure : report->failures) std::printf("%s\n", failure.c_str());
     passed += report->passed;

@@ -23,15 +23,9 @@ std::vector<std::string> KindsPresent(const ConfigTable& table) {
 promql::ExprPtr ReadExpr(ConfigTable& table, std::string_view key) {
   const std::string text = table.RequiredString(key);
   if (text.empty()) return nullptr;
-  const Result<promql::ExprPtr> parsed = promql::Parse(text);
-  if (!parsed) {
-    table.Fault(key, parsed.error().message);
-    return nullptr;
-  }
-  const promql::ValueType type = (*parsed)->type;
-  if (type == promql::ValueType::kVector || type == promql::ValueType::kScalar) return *parsed;
-  table.Fault(key, fmt::format("yields a {}; a rule needs an instant vector or a scalar",
-                               promql::TypeName(type)));
+  const Result<promql::ExprPtr> parsed = ParseRuleExpr(text);
+  if (parsed) return *parsed;
+  table.Fault(key, parsed.error().message);
   return nullptr;
 }
 
@@ -48,11 +42,8 @@ void AddTemplate(ConfigTable& table, std::string_view key, const std::string& na
 void ReadTemplates(ConfigTable& table, std::string_view key,
                    std::map<std::string, TextTemplate>& into) {
   for (const auto& [name, text] : table.StringMap(key)) {
-    const bool reserved = name == "alertname" || name == telemetry::kMetricName;
-    if (!promql::IsBareLabelName(name) || reserved) {
-      table.Fault(key, fmt::format("\"{}\" {}", name,
-                                   reserved ? "is set by cloud_alertd itself"
-                                            : "is no name (write letters, digits and _)"));
+    if (const Status good = CheckRuleLabel(name); !good) {
+      table.Fault(key, good.error().message);
       continue;
     }
     AddTemplate(table, key, name, text, into);
@@ -70,8 +61,8 @@ void ReadRecording(ConfigTable& table, Rule& rule) {
   rule.record = table.RequiredString("record");
   rule.kind = "record";
   rule.expr = ReadExpr(table, "expr");
-  if (!rule.record.empty() && !promql::IsBareMetricName(rule.record))
-    table.Fault("record", fmt::format("\"{}\" is no metric name", rule.record));
+  if (const Status good = CheckRecordName(rule.record); !good && !rule.record.empty())
+    table.Fault("record", good.error().message);
   ReadTemplates(table, "labels", rule.labels);
 }
 
@@ -90,6 +81,7 @@ void ReadCondition(ConfigTable& table, Rule& rule) {
     TypedRule typed = CompileTypedRule(rule.kind, table);
     rule.expr = std::move(typed.expr);
     rule.recover = std::move(typed.recover);
+    rule.sight = typed.sight;
     rule.no_data = NoData::kKeep;
   }
   for (std::size_t i = 1; i < kinds.size(); ++i) {
@@ -144,6 +136,13 @@ void ReadAlerting(ConfigTable& table, Rule& rule) {
   }
 }
 
+Result<std::vector<Rule>> ReadWhole(Result<ConfigFile> file) {
+  if (!file) return Forward(file.error());
+  std::vector<Rule> rules = ReadRules(file->Root());
+  if (Status good = file->Finish(); !good) return Forward(good.error());
+  return rules;
+}
+
 }  // namespace
 
 Rule ReadRule(ConfigTable& table) {
@@ -180,6 +179,35 @@ std::vector<Rule> ReadRules(ConfigTable root) {
     }
   }
   return rules;
+}
+
+Result<std::vector<Rule>> LoadRules(const std::string& path) {
+  return ReadWhole(ConfigFile::Load(path));
+}
+
+Result<std::vector<Rule>> ParseRules(std::string_view toml, const std::string& name) {
+  return ReadWhole(ConfigFile::Parse(toml, name));
+}
+
+Result<promql::ExprPtr> ParseRuleExpr(std::string_view text) {
+  Result<promql::ExprPtr> parsed = promql::Parse(text);
+  if (!parsed) return parsed;
+  const promql::ValueType type = (*parsed)->type;
+  if (type == promql::ValueType::kVector || type == promql::ValueType::kScalar) return parsed;
+  return Fail(ErrorCode::kInvalid, "yields a {}; a rule needs an instant vector or a scalar",
+              promql::TypeName(type));
+}
+
+Status CheckRuleLabel(std::string_view name) {
+  if (name == "alertname" || name == telemetry::kMetricName)
+    return Fail(ErrorCode::kInvalid, "\"{}\" is set by cloud_alertd itself", name);
+  if (promql::IsBareLabelName(name)) return {};
+  return Fail(ErrorCode::kInvalid, "\"{}\" is no name (write letters, digits and _)", name);
+}
+
+Status CheckRecordName(std::string_view name) {
+  if (promql::IsBareMetricName(name)) return {};
+  return Fail(ErrorCode::kInvalid, "\"{}\" is no metric name", name);
 }
 
 std::string DescribeRule(const Rule& rule) {

@@ -60,7 +60,6 @@ struct RuleEngine::Impl {
   struct Entry {
     Rule rule;
     std::string key;
-    std::string query;
     Active active;
     WrittenSeries written;
     bool reads_written = false;  // Must see what the rules before it wrote.
@@ -95,6 +94,7 @@ struct RuleEngine::Impl {
   Status Record(Entry& entry, std::vector<LabelledSample> samples, const Moment& moment);
   void Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
               const Moment& moment);
+  bool MayBegin(const Rule& rule, const Moment& moment) const;
   Status Vanished(Entry& entry, const std::set<Labels>& seen, const Moment& moment);
   Result<bool> KeptByNoData(const Entry& entry, const Alert& alert, const Moment& moment);
   bool KeptFiring(Entry& entry, Alert& alert, const Moment& moment);
@@ -103,7 +103,7 @@ struct RuleEngine::Impl {
   void EndAlert(const std::string& key, Alert alert, ResolveReason reason, const Moment& moment);
   void Note(const std::string& key, const Alert& alert, std::int64_t now_ms, bool tell);
   Status Store(std::int64_t now_ms);
-  bool AnyWaiting() const;
+  bool Count();
   void AddFiring(std::vector<Alert>& changed) const;
 
   RuleEngineOptions options;
@@ -118,19 +118,20 @@ struct RuleEngine::Impl {
   std::string append_error;                 // Of the last Flush, or "".
   std::vector<Change> unstored;
   bool tell_all = false;  // Every firing alert goes to on_changed with the next commit.
-  std::int64_t evaluated_at_ms = 0;
+  std::optional<std::int64_t> settled_since_ms;  // Every target was looked at then.
+  RuleTotals totals;
 };
 
 void RuleEngine::Impl::SetRules(std::vector<Rule> rules) {
   std::map<std::string, Entry> kept;
   for (Entry& entry : entries) kept.emplace(entry.key, std::move(entry));
   entries.clear();
+  entries.reserve(rules.size());
   groups.clear();
   const std::vector<std::string> keys = RuleKeys(rules);
   for (std::size_t i = 0; i < rules.size(); ++i) {
     Entry entry;
     entry.key = keys[i];
-    entry.query = promql::ToString(*rules[i].expr);
     entry.rule = std::move(rules[i]);
     if (const auto found = kept.find(entry.key); found != kept.end()) {
       entry.active = std::move(found->second.active);
@@ -197,8 +198,19 @@ void RuleEngine::Impl::EndAlert(const std::string& key, Alert alert, ResolveReas
   if (fired) {
     alert.resolved_at_ms = moment.now_ms;
     alert.resolve_reason = reason;
+    alert.annotations["resolved"] = reason == ResolveReason::kRecovered
+                                        ? fmt::format("recovered, at {}", alert.value)
+                                        : "no longer reported";
   }
   Note(key, alert, moment.now_ms, fired);
+}
+
+// Whether there was time enough to see what the rule may find missing.
+bool RuleEngine::Impl::MayBegin(const Rule& rule, const Moment& moment) const {
+  if (!rule.sight) return true;
+  if (!settled_since_ms) return false;
+  const std::int64_t blind_ms = *settled_since_ms - options.looked_until_ms;
+  return moment.now_ms - *settled_since_ms >= std::min(rule.sight->count(), blind_ms);
 }
 
 void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
@@ -328,7 +340,11 @@ Status RuleEngine::Impl::Judge(Entry& entry, const Moment& moment) {
       return Fail(ErrorCode::kInvalid, "two series give an alert the same labels {}",
                   labels.back().ToString());
   }
-  for (std::size_t i = 0; i < samples->size(); ++i) Update(entry, labels[i], (*samples)[i], moment);
+  const bool may_begin = MayBegin(entry.rule, moment);
+  for (std::size_t i = 0; i < samples->size(); ++i) {
+    if (may_begin || entry.active.contains(Identity(labels[i])))
+      Update(entry, labels[i], (*samples)[i], moment);
+  }
   if (Status ended_gone = Vanished(entry, seen, moment); !ended_gone) return ended_gone;
   WriteAlerts(entry, moment.now_ms);
   return {};
@@ -381,13 +397,19 @@ void RuleEngine::Impl::EvaluateRule(Entry& entry, const Moment& moment) {
   entry.evaluation_time = std::chrono::nanoseconds(options.clock->SteadyNs() - begin_ns);
 }
 
-bool RuleEngine::Impl::AnyWaiting() const {
+// Counts what there is now, for Totals; whether alerts wait, for `for` or `keep_firing_for`.
+bool RuleEngine::Impl::Count() {
+  totals.rules = entries.size();
+  totals.failing = totals.pending = totals.firing = 0;
+  bool kept = false;
   for (const Entry& entry : entries) {
+    if (!entry.last_error.empty()) ++totals.failing;
     for (const auto& [identity, alert] : entry.active) {
-      if (alert.state == AlertState::kPending || alert.kept_since_ms != 0) return true;
+      ++(alert.state == AlertState::kFiring ? totals.firing : totals.pending);
+      kept = kept || alert.kept_since_ms != 0;
     }
   }
-  return false;
+  return kept || totals.pending > 0;
 }
 
 void RuleEngine::Impl::AddFiring(std::vector<Alert>& changed) const {
@@ -399,7 +421,7 @@ void RuleEngine::Impl::AddFiring(std::vector<Alert>& changed) const {
 }
 
 Status RuleEngine::Impl::Store(std::int64_t now_ms) {
-  const bool waiting = AnyWaiting();
+  const bool waiting = Count();
   tell_all = tell_all || (options.tell_again && options.tell_again());
   if (unstored.empty() && !waiting && !tell_all) return {};
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
@@ -442,10 +464,12 @@ Result<std::unique_ptr<RuleEngine>> RuleEngine::Create(RuleEngineOptions options
 }
 
 Status RuleEngine::Evaluate(const Moment& moment) {
+  const std::int64_t begin_ns = impl_->options.clock->SteadyNs();
   Moment at = moment;
   impl_->ChooseDue(moment);
   impl_->down_targets.reset();
-  if (at.event_ns == 0) at.event_ns = impl_->options.clock->SteadyNs();
+  if (moment.settled && !impl_->settled_since_ms) impl_->settled_since_ms = moment.now_ms;
+  if (at.event_ns == 0) at.event_ns = begin_ns;
   for (StoredAlert& orphan : std::exchange(impl_->orphans, {}))
     impl_->EndAlert(orphan.rule, std::move(orphan.alert), ResolveReason::kNoLongerReported, at);
   for (WrittenSeries& written : std::exchange(impl_->ended, {}))
@@ -454,8 +478,11 @@ Status RuleEngine::Evaluate(const Moment& moment) {
     if (impl_->groups[entry.group].due) impl_->EvaluateRule(entry, at);
   }
   impl_->Flush();
-  impl_->evaluated_at_ms = at.now_ms;
-  return impl_->Store(at.now_ms);
+  impl_->totals.evaluated_at_ms = at.now_ms;
+  const Status stored = impl_->Store(at.now_ms);
+  impl_->totals.evaluation_time =
+      std::chrono::nanoseconds(impl_->options.clock->SteadyNs() - begin_ns);
+  return stored;
 }
 
 void RuleEngine::ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill) {
@@ -471,8 +498,10 @@ std::optional<std::int64_t> RuleEngine::NextDueMs() const {
   return next;
 }
 
+RuleTotals RuleEngine::Totals() const { return impl_->totals; }
+
 RulesSnapshot RuleEngine::Snapshot() const {
-  RulesSnapshot snapshot{impl_->options.interval, impl_->evaluated_at_ms, {}};
+  RulesSnapshot snapshot{impl_->options.interval, impl_->totals.evaluated_at_ms, {}};
   for (const Impl::Entry& entry : impl_->entries) {
     RuleStatus status;
     status.name = entry.rule.Name();
@@ -481,7 +510,7 @@ RulesSnapshot RuleEngine::Snapshot() const {
     status.interval = entry.rule.interval;
     status.limit = entry.rule.limit;
     status.kind = entry.rule.kind;
-    status.query = entry.query;
+    status.query = promql::ToString(*entry.rule.expr);
     status.file = entry.rule.place.file;
     status.for_duration = entry.rule.for_duration;
     status.keep_firing_for = entry.rule.keep_firing_for;

@@ -35,6 +35,7 @@ struct RuleEngineOptions {
   const Clock* clock = &SystemClock();
   std::chrono::milliseconds interval{5'000};  // For the snapshot; who calls Evaluate keeps it.
   std::optional<DrillConfig> drill;
+  std::int64_t looked_until_ms = 0;  // When the run before this one ended; 0: there was none.
 
   // Takes what rules write: recorded series, ALERTS and ALERTS_FOR_STATE, stale markers among them.
   // May be empty: then nothing is written.
@@ -88,6 +89,7 @@ class RuleEngine {
   std::optional<std::int64_t> NextDueMs() const;
 
   RulesSnapshot Snapshot() const;
+  RuleTotals Totals() const;  // As of the last Evaluate; cheap.
 
  private:
   struct Impl;

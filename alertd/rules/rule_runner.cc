@@ -21,7 +21,7 @@ struct RuleRunner::Impl {
   void EvaluateOnce(std::int64_t event_ns, bool tick, std::optional<NewRules> replacement);
   Steady::time_point NextOwn() const;
 
-  std::unique_ptr<RuleEngine> engine;  // Of the thread's alone.
+  std::unique_ptr<RuleEngine> engine;  // The thread's while `evaluating`, else under the mutex.
   std::function<bool()> settled;
   const Clock* clock = &SystemClock();
   std::string store_error;  // What the last evaluation could not store, or "".
@@ -33,7 +33,11 @@ struct RuleRunner::Impl {
   std::int64_t event_ns = 0;
   std::chrono::milliseconds interval{0};
   std::optional<NewRules> replacement;
-  std::shared_ptr<const RulesSnapshot> snapshot;
+  bool evaluating = false;
+  std::condition_variable ended;  // An evaluation.
+  bool snapshot_is_old = true;
+  std::shared_ptr<const RulesSnapshot> snapshot = std::make_shared<const RulesSnapshot>();
+  RuleTotals totals;
   std::thread thread;
 };
 
@@ -50,13 +54,15 @@ void RuleRunner::Impl::Run() {
     wanted = false;
     const std::int64_t event = std::exchange(event_ns, 0);
     std::optional<NewRules> rules = std::exchange(replacement, std::nullopt);
+    evaluating = true;
     lock.unlock();
     EvaluateOnce(event, tick, std::move(rules));
-    RulesSnapshot latest = engine->Snapshot();
     next_own = NextOwn();
     lock.lock();
-    latest.interval = interval;
-    snapshot = std::make_shared<const RulesSnapshot>(std::move(latest));
+    totals = engine->Totals();
+    evaluating = false;
+    snapshot_is_old = true;
+    ended.notify_all();
   }
 }
 
@@ -90,7 +96,6 @@ RuleRunner::RuleRunner(std::unique_ptr<RuleEngine> engine, std::chrono::millisec
   impl_->engine = std::move(engine);
   impl_->settled = std::move(settled);
   impl_->interval = interval;
-  impl_->snapshot = std::make_shared<const RulesSnapshot>(impl_->engine->Snapshot());
   impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
 }
 
@@ -124,8 +129,20 @@ void RuleRunner::ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig
 }
 
 std::shared_ptr<const RulesSnapshot> RuleRunner::Snapshot() const {
-  const std::lock_guard lock(impl_->mutex);
+  std::unique_lock lock(impl_->mutex);
+  const bool at_rest = impl_->ended.wait_for(lock, kSnapshotWait,
+                                             [impl = impl_.get()] { return !impl->evaluating; });
+  if (at_rest && std::exchange(impl_->snapshot_is_old, false)) {
+    RulesSnapshot latest = impl_->engine->Snapshot();
+    latest.interval = impl_->interval;
+    impl_->snapshot = std::make_shared<const RulesSnapshot>(std::move(latest));
+  }
   return impl_->snapshot;
+}
+
+RuleTotals RuleRunner::Totals() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->totals;
 }
 
 }  // namespace atalaya::alertd

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
 #include "alertd/rules/rule_engine.h"
 
 namespace atalaya::alertd {
+
+inline constexpr std::chrono::milliseconds kSnapshotWait{1'000};
 
 // Runs a RuleEngine on a thread of its own: every interval, and at once when an event asks.
 // Threads: any, save where said.
@@ -26,8 +29,11 @@ class RuleRunner {
   void ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill,
                     std::chrono::milliseconds interval);
 
-  // Never null. What it shows does not change any more.
+  // Never null. What it shows does not change any more. Made when asked for; during an evaluation
+  // waits for its end, or after kSnapshotWait returns the last one that was made.
   std::shared_ptr<const RulesSnapshot> Snapshot() const;
+
+  RuleTotals Totals() const;  // Never waits.
 
  private:
   struct Impl;

@@ -32,6 +32,16 @@ struct RuleStatus {
   std::vector<Alert> alerts;                 // Pending and firing, sorted by labels.
 };
 
+// What /metrics says of all rules.
+struct RuleTotals {
+  std::size_t rules = 0;
+  std::size_t failing = 0;  // Whose last evaluation failed.
+  std::size_t pending = 0;  // Alerts.
+  std::size_t firing = 0;
+  std::chrono::nanoseconds evaluation_time{0};  // Of the last time that rules were evaluated.
+  std::int64_t evaluated_at_ms = 0;             // 0 before the first time.
+};
+
 struct RulesSnapshot {
   std::chrono::milliseconds interval{0};
   std::int64_t evaluated_at_ms = 0;  // 0 before the first time.

@@ -22,6 +22,9 @@ constexpr std::string_view kFsTypesLeftOut =
 
 constexpr std::string_view kStopPlanned = "process_watch_stop_planned";
 
+// When the last packet of a client arrived, in Unix seconds, one sample for each.
+constexpr std::string_view kLastArrival = "cloud_client_last_arrival_timestamp_seconds";
+
 // The readings that `temperature` judges where it names none.
 constexpr const char* kTemperatures[] = {"node_hwmon_temp_celsius", "node_thermal_zone_temp",
                                          "telemetry_temperature_celsius"};
@@ -81,11 +84,16 @@ std::optional<Amount> ReadAmount(ConfigTable& table, std::string_view key, bool 
   return std::nullopt;
 }
 
-std::string Window(ConfigTable& table, std::string_view key, std::chrono::milliseconds otherwise) {
+std::chrono::milliseconds WindowTime(ConfigTable& table, std::string_view key,
+                                     std::chrono::milliseconds otherwise) {
   const std::chrono::milliseconds window = table.Duration(key, otherwise);
-  if (window >= kMinWindow && window <= kMaxWindow) return FormatDuration(window);
+  if (window >= kMinWindow && window <= kMaxWindow) return window;
   table.Fault(key, "is out of range (10s to 366d)");
-  return FormatDuration(otherwise);
+  return otherwise;
+}
+
+std::string Window(ConfigTable& table, std::string_view key, std::chrono::milliseconds otherwise) {
+  return FormatDuration(WindowTime(table, key, otherwise));
 }
 
 // A value below or above a limit, and where it has recovered.
@@ -159,12 +167,14 @@ TypedRule CompileDiskFullWithin(ConfigTable table) {
     table.Fault("disk_full_within: \"within\" is missing (write within = \"4h\")");
     return {};
   }
-  const std::string within = Window(table, "within", std::chrono::hours(4));
+  // In seconds: as a number, a duration is known to Prometheus 3 only.
+  const auto within_s = WindowTime(table, "within", std::chrono::hours(4)).count() / 1000;
   const std::string over = Window(table, "over", std::chrono::hours(1));
   return {Must(fmt::format("predict_linear({}[{}], {}) < 0{}",
-                           Select("node_filesystem_avail_bytes", mounts), over, within,
+                           Select("node_filesystem_avail_bytes", mounts), over, within_s,
                            UnlessReadonly(mounts))),
-          nullptr};
+          nullptr,
+          {}};
 }
 
 TypedRule CompileMemory(ConfigTable table) {
@@ -215,14 +225,15 @@ TypedRule CompileDown(ConfigTable down) {
   }
   return {Must(fmt::format("{} == 0 unless on ({}) {} == 1", look, matching,
                            Select(kStopPlanned, planned))),
-          nullptr};
+          nullptr,
+          {}};
 }
 
 TypedRule CompileHung(ConfigTable hung) {
   std::vector<Matcher> matchers = {Equal("state", "hung")};
   if (const std::string server = hung.String("server"); !server.empty())
     matchers.push_back(Equal("server", server));
-  return {Must(Select("cloud_server_state", std::move(matchers)) + " == 1"), nullptr};
+  return {Must(Select("cloud_server_state", std::move(matchers)) + " == 1"), nullptr, {}};
 }
 
 // The metric at `key`, or "" where there is none or it is no metric name (a fault).
@@ -233,16 +244,20 @@ std::string ReadMetric(ConfigTable& table) {
   return "";
 }
 
-// The readings of `metric`; of a device that says how seldom it sends, the last within two
-// intervals, so that an hourly reading does not flap.
-std::string LookBack(ConfigTable& table, const std::string& metric) {
-  if (!table.Has("every")) return metric;
+// Twice the interval at which a device that sends seldom says it does, so that an hourly reading
+// does not flap; no value where there is none.
+std::optional<std::chrono::milliseconds> ReadLookBack(ConfigTable& table) {
+  if (!table.Has("every")) return std::nullopt;
   const std::chrono::milliseconds every = table.Duration("every", std::chrono::minutes(1));
-  if (every < kMinWindow || every > kMaxWindow / 2) {
-    table.Fault("every", "is out of range (10s to 183d)");
-    return metric;
-  }
-  return fmt::format("last_over_time({}[{}])", metric, FormatDuration(2 * every));
+  if (every >= kMinWindow && every <= kMaxWindow / 2) return 2 * every;
+  table.Fault("every", "is out of range (10s to 183d)");
+  return std::nullopt;
+}
+
+// The readings of `metric`, or the last within `every` twice.
+std::string LookBack(ConfigTable& table, const std::string& metric) {
+  const auto window = ReadLookBack(table);
+  return window ? fmt::format("last_over_time({}[{}])", metric, FormatDuration(*window)) : metric;
 }
 
 TypedRule CompileTemperature(ConfigTable table) {
@@ -258,7 +273,7 @@ TypedRule CompileTemperature(ConfigTable table) {
     if (one.recover != nullptr)
       recovered += (recovered.empty() ? "" : " or ") + promql::ToString(*one.recover);
   }
-  return {Must(any), recovered.empty() ? nullptr : Must(recovered)};
+  return {Must(any), recovered.empty() ? nullptr : Must(recovered), {}};
 }
 
 TypedRule CompileAbsent(ConfigTable table) {
@@ -270,22 +285,51 @@ TypedRule CompileAbsent(ConfigTable table) {
       table.Fault("labels", fmt::format("\"{}\" is no label name", name));
     matchers.push_back(Equal(name, value));
   }
+  const auto window = ReadLookBack(table);
   if (metric.empty()) return {};
-  return {Must(fmt::format("absent({})", Select(metric, matchers))), nullptr};
+  const std::string selector = Select(metric, matchers);
+  return {Must(window ? fmt::format("absent_over_time({}[{}])", selector, FormatDuration(*window))
+                      : fmt::format("absent({})", selector)),
+          nullptr, std::chrono::milliseconds(0)};
 }
 
-// Five minutes against the hour (`over`) before them.
+// A client that publishes must do so again within a time; counted by arrival, whatever times its
+// samples have.
+TypedRule CompileHeartbeat(ConfigTable table) {
+  if (!table.Has("within")) {
+    table.Fault("heartbeat: \"within\" is missing (write within = \"10m\")");
+    return {};
+  }
+  const std::chrono::milliseconds within = WindowTime(table, "within", std::chrono::minutes(10));
+  const std::string client = table.String("client");
+  if (!client.empty()) {
+    return {
+        Must(fmt::format("absent_over_time({}[{}])",
+                         Select(kLastArrival, {Equal("client", client)}), FormatDuration(within))),
+        nullptr, within};
+  }
+  // Every client that was heard of in the last day, or in twice the time.
+  const auto known = std::max<std::chrono::milliseconds>(std::chrono::hours(24), 2 * within);
+  return {Must(fmt::format("time() - max by (client) (max_over_time({}[{}])) > {}", kLastArrival,
+                           FormatDuration(known), std::chrono::duration<double>(within).count())),
+          nullptr, within};
+}
+
+// A short time, five minutes or as long as the device needs, against the hour (`over`) before it.
 TypedRule CompileJump(ConfigTable table) {
   if (!table.Has("metric")) table.Fault("jump: \"metric\" is missing");
   const std::string metric = ReadMetric(table);
-  const std::string over = Window(table, "over", std::chrono::hours(1));
+  const auto over = WindowTime(table, "over", std::chrono::hours(1));
+  const auto now = ReadLookBack(table).value_or(std::chrono::minutes(5));
   const double factor = table.Number("factor", 3);
   if (!(factor > 1)) table.Fault("factor", "must be above 1");
+  if (over < now) table.Fault("over", "must be at least " + FormatDuration(now));
   if (metric.empty() || !(factor > 1)) return {};
   const std::string_view function = metric.ends_with("_total") ? "rate" : "avg_over_time";
-  return {Must(fmt::format("{0}({1}[5m]) > {2} * {0}({1}[{3}] offset 5m)", function, metric, factor,
-                           over)),
-          nullptr};
+  return {Must(fmt::format("{0}({1}[{2}]) > {3} * {0}({1}[{4}] offset {2})", function, metric,
+                           FormatDuration(now), factor, FormatDuration(over))),
+          nullptr,
+          {}};
 }
 
 struct Kind {
@@ -294,17 +338,13 @@ struct Kind {
 };
 
 const std::vector<Kind>& Kinds() {
-  static const std::vector<Kind> kinds = {{"absent", CompileAbsent},
-                                          {"cpu", CompileCpu},
-                                          {"disk", CompileDisk},
-                                          {"disk_full_within", CompileDiskFullWithin},
-                                          {"down", CompileDown},
-                                          {"hung", CompileHung},
-                                          {"inode", CompileInode},
-                                          {"jump", CompileJump},
-                                          {"load", CompileLoad},
-                                          {"memory", CompileMemory},
-                                          {"temperature", CompileTemperature}};
+  static const std::vector<Kind> kinds = {
+      {"absent", CompileAbsent}, {"cpu", CompileCpu},
+      {"disk", CompileDisk},     {"disk_full_within", CompileDiskFullWithin},
+      {"down", CompileDown},     {"heartbeat", CompileHeartbeat},
+      {"hung", CompileHung},     {"inode", CompileInode},
+      {"jump", CompileJump},     {"load", CompileLoad},
+      {"memory", CompileMemory}, {"temperature", CompileTemperature}};
   return kinds;
 }
 

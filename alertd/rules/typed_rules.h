@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +14,9 @@ namespace atalaya::alertd {
 const std::vector<std::string>& TypedRuleKinds();
 
 struct TypedRule {
-  promql::ExprPtr expr;     // Null where there was a fault.
-  promql::ExprPtr recover;  // Null where the table has no `recover`.
+  promql::ExprPtr expr;                            // Null where there was a fault.
+  promql::ExprPtr recover;                         // Null where the table has no `recover`.
+  std::optional<std::chrono::milliseconds> sight;  // As in Rule.
 };
 
 // What the table at `kind` means as PromQL. Faults are noted in `rule`.

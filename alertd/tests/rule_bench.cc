@@ -61,13 +61,10 @@ class RuleBench::Source : public telemetry::SeriesSource {
   }
 };
 
-std::vector<Rule> ParseRules(const std::string& toml) {
-  Result<ConfigFile> file = ConfigFile::Parse(toml, "rules.toml");
-  EXPECT_TRUE(file) << (file ? "" : file.error().message);
-  std::vector<Rule> rules = ReadRules(file->Root());
-  const Status good = file->Finish();
-  EXPECT_TRUE(good) << (good ? "" : good.error().message);
-  return rules;
+std::vector<Rule> MustParseRules(const std::string& toml) {
+  Result<std::vector<Rule>> rules = ParseRules(toml, "rules.toml");
+  EXPECT_TRUE(rules) << (rules ? "" : rules.error().message);
+  return rules.value_or(std::vector<Rule>());
 }
 
 RuleBench::RuleBench(const std::string& rules_toml, std::optional<DrillConfig> drill)
@@ -75,7 +72,7 @@ RuleBench::RuleBench(const std::string& rules_toml, std::optional<DrillConfig> d
   std::string pattern = (std::filesystem::temp_directory_path() / "atalaya-rules-XXXXXX").string();
   ATALAYA_CHECK(mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
-  MakeEngine(ParseRules(toml_));
+  MakeEngine(MustParseRules(toml_));
 }
 
 RuleBench::~RuleBench() {
@@ -154,12 +151,12 @@ void RuleBench::Restart(Offset offset) {
   clock_.Advance(offset - now_);
   now_ = offset;
   evaluated_ = false;
-  MakeEngine(ParseRules(toml_));
+  MakeEngine(MustParseRules(toml_));
 }
 
 void RuleBench::ReplaceRules(const std::string& rules_toml) {
   toml_ = rules_toml;
-  engine_->ReplaceRules(ParseRules(toml_), drill_);
+  engine_->ReplaceRules(MustParseRules(toml_), drill_);
 }
 
 std::vector<Alert> RuleBench::Alerts() const {

@@ -65,6 +65,6 @@ class RuleBench {
 };
 
 // The rules of a file, or the test fails.
-std::vector<Rule> ParseRules(const std::string& toml);
+std::vector<Rule> MustParseRules(const std::string& toml);
 
 }  // namespace atalaya::alertd

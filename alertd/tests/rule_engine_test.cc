@@ -61,6 +61,7 @@ TEST(RuleEngine, TellsRecoveredWithTheValue) {
   ASSERT_THAT(bench.told, SizeIs(2));
   EXPECT_EQ(bench.told[1].resolve_reason, ResolveReason::kRecovered);
   EXPECT_EQ(bench.told[1].value, 60);
+  EXPECT_EQ(bench.told[1].annotations.at("resolved"), "recovered, at 60");
   EXPECT_EQ(bench.told[1].resolved_at_ms, bench.Ms(10s));
 }
 
@@ -70,6 +71,41 @@ TEST(RuleEngine, TellsNoLongerReportedWhereTheSeriesEnded) {
   EXPECT_EQ(bench.StateAt(10s), AlertState::kInactive);
   ASSERT_THAT(bench.told, SizeIs(2));
   EXPECT_EQ(bench.told[1].resolve_reason, ResolveReason::kNoLongerReported);
+  EXPECT_EQ(bench.told[1].annotations.at("resolved"), "no longer reported");
+}
+
+TEST(RuleEngine, TellsWhatIsMissingOnlyOnceEveryTargetWasLookedAt) {
+  RuleBench bench(R"([[rule]]
+    alert = "NoReadings"
+    absent = { metric = "degrees" })");
+  EXPECT_TRUE(bench.EvaluateAt(0s, false));
+  EXPECT_THAT(bench.Alerts(), SizeIs(0));
+  EXPECT_TRUE(bench.EvaluateAt(5s, true));
+  EXPECT_THAT(bench.Alerts(), SizeIs(1));
+  EXPECT_TRUE(bench.EvaluateAt(10s, false));
+  EXPECT_THAT(bench.Alerts(), SizeIs(1));
+}
+
+// A sample that comes late does not change what was said of its time.
+TEST(RuleEngine, FiresNothingForALateSample) {
+  RuleBench bench(R"toml([[rule]]
+    alert = "Hot"
+    expr = "degrees > 80"
+    [[rule]]
+    record = "degrees:sum"
+    expr = "sum(degrees)")toml");
+  bench.At(0s).Series("degrees", {}, 70);
+  bench.StateAt(1min);
+  const auto recorded = [&bench] {
+    return std::count_if(bench.written.begin(), bench.written.end(), [](const auto& each) {
+      return each.labels.Get("__name__") == "degrees:sum";
+    });
+  };
+  EXPECT_EQ(recorded(), 13);
+  bench.At(30s).Series("degrees", {}, 90).At(40s).Series("degrees", {}, 70);
+  EXPECT_EQ(bench.StateAt(1min + 5s), AlertState::kInactive);
+  EXPECT_THAT(bench.told, SizeIs(0));
+  EXPECT_EQ(recorded(), 14) << "the past is not recorded anew";
 }
 
 TEST(RuleEngine, KeepsOneAlertPerSeries) {
@@ -147,6 +183,18 @@ TEST(RuleEngine, ResolvesTheAlertsOfARuleThatIsGone) {
   EXPECT_EQ(bench.StateAt(5s), AlertState::kInactive);
   ASSERT_THAT(bench.told, SizeIs(2));
   EXPECT_EQ(bench.told[1].resolve_reason, ResolveReason::kNoLongerReported);
+}
+
+TEST(RuleEngine, EndsTheSeriesOfARuleThatIsGone) {
+  RuleBench bench(kHotAtOnce);
+  bench.At(0s).Series("degrees", {}, 90);
+  EXPECT_EQ(bench.StateAt(0s), AlertState::kFiring);
+  bench.written.clear();
+  bench.ReplaceRules("");
+  EXPECT_TRUE(bench.EvaluateAt(5s));
+  ASSERT_THAT(bench.written, SizeIs(2));
+  for (const telemetry::LabelledSample& each : bench.written)
+    EXPECT_TRUE(telemetry::IsStaleMarker(each.sample.value)) << each.labels.ToString();
 }
 
 TEST(RuleEngine, KeepsAlertsOfARuleThatIsReplacedByItself) {

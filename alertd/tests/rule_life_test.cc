@@ -145,8 +145,7 @@ TEST(Recording, IsSeenByTheNextRuleOfTheSameEvaluation) {
   bench.At(0s).Series("degrees", {{"room", "a"}, {"sensor", "1"}}, 90);
   EXPECT_TRUE(bench.EvaluateAt(0s));
   ASSERT_THAT(bench.Alerts(), SizeIs(1));
-  EXPECT_EQ(bench.Alerts()[0].labels.ToString(),
-            R"({alertname="Hot", room="a", unit="celsius"})");
+  EXPECT_EQ(bench.Alerts()[0].labels.ToString(), R"({alertname="Hot", room="a", unit="celsius"})");
 }
 
 TEST(Recording, MarksSeriesThatEndedAsStale) {

@@ -8,6 +8,7 @@
 namespace atalaya::alertd {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -39,6 +40,9 @@ class TelemetryClientsTest : public testing::Test {
                                 const std::vector<std::string>& metrics) {
     SampleBatch batch;
     const Status taken = clients_.Take(Reading(client, metrics), now_ms_, batch);
+    arrivals_ = std::erase_if(batch.samples, [](const telemetry::SeriesSample& sample) {
+      return sample.series->labels.Get("__name__") == "cloud_client_last_arrival_timestamp_seconds";
+    });
     return taken ? Texts(batch) : std::vector<std::string>{taken.error().message};
   }
   std::vector<std::string> Presence(const std::string& client, bool online) {
@@ -55,7 +59,22 @@ class TelemetryClientsTest : public testing::Test {
   std::int64_t now_ms_ = kNow;
   TelemetryClients clients_{2, {"known"}, kNow};
   bool event_ = false;
+  std::size_t arrivals_ = 0;  // Samples of arrival in the last Take.
 };
+
+TEST_F(TelemetryClientsTest, SayWhenTheyPublishedOnceASecond) {
+  SampleBatch batch;
+  ASSERT_TRUE(clients_.Take(Reading("box", {"telemetry_a"}), now_ms_, batch));
+  EXPECT_THAT(Texts(batch), Contains(fmt::format(
+                                "cloud_client_last_arrival_timestamp_seconds{{client=\"box\"}} {}",
+                                static_cast<double>(kNow) / 1000)));
+  now_ms_ += 999;
+  Take("box", {"telemetry_a"});
+  EXPECT_EQ(arrivals_, 0u);
+  now_ms_ += 1;
+  Take("box", {"telemetry_a"});
+  EXPECT_EQ(arrivals_, 1u);
+}
 
 TEST_F(TelemetryClientsTest, SayWhetherThoseWithTelemetryAreConnected) {
   EXPECT_THAT(Presence("box", true), IsEmpty());  // It has sent nothing yet.

@@ -130,7 +130,7 @@ TEST(TemperatureRule, JudgesSensorsAndPackets) {
 }
 
 TEST(TypedRules, AreShownAsPromQL) {
-  const std::vector<Rule> rules = ParseRules(R"([[rule]]
+  const std::vector<Rule> rules = MustParseRules(R"([[rule]]
     alert = "A"
     disk = { mount = "/", free_below = "10%" }
     [[rule]]
