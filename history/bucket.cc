@@ -14,7 +14,7 @@ using telemetry::Column;
 using telemetry::IsStaleMarker;
 using telemetry::Sample;
 
-constexpr char kRowFormat = 1;
+constexpr char kRowFormat = 2;
 constexpr std::size_t kColumns = 6;
 
 // In the order of the layout.

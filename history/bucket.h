@@ -57,8 +57,9 @@ inline constexpr std::size_t kMaxTierBuckets = 240;  // In one packed row.
 
 // Packs 1 to kMaxTierBuckets buckets, ends rising and multiples of `width_ms`, column by column, so
 // that one column is read without the others.
-// Layout, version 1: byte 1; varint count; the ends divided by the width (EncodeTimes); then least,
-// most, sum, count, last, increase: varint length, EncodeValues.
+// Layout, version 2: byte 2; varint count; the ends divided by the width (EncodeTimes); then least,
+// most, sum, count, last, increase: varint length, EncodeValues. Version 1 is the same with fewer
+// ways to pack a column.
 std::string EncodeBuckets(std::span<const Bucket> buckets, std::int64_t width_ms);
 
 // Unpacks whole buckets, appending; any bytes: kDamaged or kVersion.

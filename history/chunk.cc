@@ -11,9 +11,9 @@ namespace {
 using telemetry::Sample;
 
 constexpr char kFormat1 = 1;
-constexpr char kFormat = 2;
+constexpr char kFormat = 3;
 
-Status DecodeChunkV2(std::string_view bytes, std::vector<Sample>& out) {
+Status DecodeColumns(std::string_view bytes, std::vector<Sample>& out) {
   const auto count = TakeVarint(bytes);
   if (!count || *count == 0 || *count > kMaxChunkSamples) {
     return Fail(ErrorCode::kDamaged, "chunk: damaged at its beginning");
@@ -59,7 +59,7 @@ Status DecodeChunk(std::string_view bytes, std::vector<Sample>& out) {
   if (format < kFormat1) return Fail(ErrorCode::kDamaged, "chunk: damaged at its beginning");
   bytes.remove_prefix(1);
   const std::size_t before = out.size();
-  Status done = format == kFormat1 ? DecodeChunkV1(bytes, out) : DecodeChunkV2(bytes, out);
+  Status done = format == kFormat1 ? DecodeChunkV1(bytes, out) : DecodeColumns(bytes, out);
   if (!done) out.resize(before);
   return done;
 }

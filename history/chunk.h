@@ -20,8 +20,8 @@ inline constexpr std::int64_t kMaxTimeMs = (std::int64_t{1} << 42) - 1;
 // `samples`: 1 to kMaxChunkSamples, times rising and within 0 to kMaxTimeMs. Values keep every bit,
 // NaNs too.
 //
-// Layout, version 2: byte 2; varint count; times; values (history/columns.h). Version 1, of older
-// files: history/chunk_v1.h.
+// Layout, version 3: byte 3; varint count; times; values (history/columns.h). Version 2, of older
+// files, is the same with fewer ways to pack a column; version 1: history/chunk_v1.h.
 std::string EncodeChunk(std::span<const telemetry::Sample> samples);
 
 // Unpacks into `out`, appending. `bytes` may be anything: kDamaged where it is no whole chunk

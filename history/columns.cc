@@ -3,20 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
+#include <vector>
 
 #include "history/bits.h"
 #include "history/chunk.h"
+#include "history/numbers.h"
 #include "history/varint.h"
 #include "history/xor_stream.h"
 
 namespace atalaya::history {
 namespace {
 
-enum Mode : unsigned char { kEqual, kXor, kChange, kChangeOfChange };
+// kChange and kChangeOfChange: of columns as chunks up to format 2 have them.
+enum Mode : unsigned char { kEqual, kXor, kChange, kChangeOfChange, kSteps, kStepsOfSteps };
 
 constexpr unsigned char kRegular = 255;
-constexpr int kMaxOrder = 40;  // Of the codes.
+constexpr unsigned char kGrid = 254;
 constexpr int kMaxPlaces = 12;
 constexpr double kMaxWhole = 4503599627370496.0;  // 2^52: such a number and its changes are exact.
 
@@ -24,33 +28,6 @@ constexpr std::array<double, kMaxPlaces + 1> kPowers = {1,   1e1, 1e2, 1e3,  1e4
                                                         1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
 
 std::uint64_t Bits(double value) { return std::bit_cast<std::uint64_t>(value); }
-
-// The order that packs `codes` best, near enough: costs are taken until they rise.
-int BestOrder(std::span<const std::uint64_t> codes) {
-  std::uint64_t all = 0;
-  for (const std::uint64_t code : codes) all |= code;
-  const int highest = std::min(static_cast<int>(std::bit_width(all)), kMaxOrder);
-  int best = 0;
-  std::uint64_t least = ~std::uint64_t{0};
-  for (int k = 0; k <= highest; ++k) {
-    std::uint64_t cost = 0;
-    for (const std::uint64_t code : codes) cost += static_cast<unsigned>(GolombBits(code, k));
-    if (cost < least) {
-      least = cost;
-      best = k;
-    } else if (k > best + 2) {
-      break;  // The cost has one valley.
-    }
-  }
-  return best;
-}
-
-void WriteCodes(std::span<const std::uint64_t> codes, int k, std::string& out) {
-  out += static_cast<char>(k);
-  BitWriter writer(out);
-  for (const std::uint64_t code : codes) writer.WriteGolomb(code, k);
-  writer.Finish();
-}
 
 std::optional<unsigned char> TakeByte(std::string_view& in) {
   if (in.empty()) return std::nullopt;
@@ -83,36 +60,47 @@ std::optional<int> DecimalPlaces(std::span<const double> values) {
   return good ? std::optional(places) : std::nullopt;
 }
 
-std::uint64_t Cost(std::span<const std::uint64_t> codes) {
-  std::uint64_t cost = 0;
-  for (const std::uint64_t code : codes) cost += static_cast<unsigned>(std::bit_width(code));
-  return cost;
+// The changes from number to number.
+void Differences(std::span<const std::int64_t> numbers, std::vector<std::int64_t>& out) {
+  out.clear();
+  for (std::size_t i = 1; i < numbers.size(); ++i) out.push_back(numbers[i] - numbers[i - 1]);
+}
+
+// The greatest unit that all are multiples of, at least 1.
+std::int64_t CommonUnit(std::span<const std::int64_t> numbers) {
+  std::int64_t unit = 0;
+  for (const std::int64_t number : numbers) {
+    unit = std::gcd(unit, number);
+    if (unit == 1) break;
+  }
+  return std::max<std::int64_t>(unit, 1);
 }
 
 void EncodeWhole(std::span<const double> values, int places, std::string& out) {
-  thread_local std::vector<std::uint64_t> changes;
-  thread_local std::vector<std::uint64_t> second;
-  changes.clear();
-  second.clear();
-  std::int64_t first = 0;
-  ToWhole(values[0], places, first);
-  std::int64_t before = first;
-  std::int64_t change_before = 0;
-  for (const double value : values.subspan(1)) {
-    std::int64_t whole = 0;
-    ToWhole(value, places, whole);
-    const std::int64_t change = whole - before;
-    changes.push_back(ZigZag(change));
-    second.push_back(ZigZag(change - change_before));
-    change_before = change;
-    before = whole;
+  thread_local std::vector<std::int64_t> wholes;
+  thread_local std::vector<std::int64_t> steps;
+  thread_local std::vector<std::int64_t> second;
+  wholes.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) ToWhole(values[i], places, wholes[i]);
+  Differences(wholes, steps);
+  const std::int64_t unit = CommonUnit(steps);
+  if (unit > 1) {
+    for (std::int64_t& step : steps) step /= unit;
   }
-  const bool steady = Cost(second) < Cost(changes);
-  const auto& codes = steady ? second : changes;
-  out += static_cast<char>(steady ? kChangeOfChange : kChange);
+  Differences(steps, second);
+  const NumberForm plain = BestForm(steps);
+  const NumberForm steady = BestForm(second);
+  const bool by_second = steady.bits < plain.bits;
+  out += static_cast<char>(by_second ? kStepsOfSteps : kSteps);
   out += static_cast<char>(places);
-  PutVarint(out, ZigZag(first));
-  WriteCodes(codes, BestOrder(codes), out);
+  PutVarint(out, static_cast<std::uint64_t>(unit));
+  PutVarint(out, ZigZag(wholes[0]));
+  if (by_second) {
+    PutVarint(out, ZigZag(steps[0]));
+    WriteNumbers(second, steady, out);
+  } else {
+    WriteNumbers(steps, plain, out);
+  }
 }
 
 void EncodeXor(std::span<const double> values, std::string& out) {
@@ -146,26 +134,39 @@ bool DecodeXor(std::string_view& in, std::size_t count, double* out) {
   return true;
 }
 
-bool DecodeWhole(std::string_view& in, std::size_t count, bool steady, double* out) {
+bool DecodeWhole(std::string_view& in, Mode mode, std::size_t count, double* out) {
   const auto places = TakeByte(in);
+  const auto unit = mode >= kSteps ? TakeVarint(in) : std::optional<std::uint64_t>(1);
   const auto first = TakeVarint(in);
-  const auto k = TakeByte(in);
-  if (!places || *places > kMaxPlaces || !first || !k || *k > kMaxOrder) return false;
+  if (!places || *places > kMaxPlaces || !unit || !first) return false;
+  const bool summed = mode == kChangeOfChange || mode == kStepsOfSteps;
+  std::int64_t steps[kMaxChunkSamples];
+  std::size_t known = 0;  // Steps that stand before the numbers.
+  if (mode == kStepsOfSteps && count > 1) {
+    const auto step = TakeVarint(in);
+    if (!step) return false;
+    steps[known++] = UnZigZag(*step);
+  }
+  if (!ReadNumbers(in, count - 1 - known, steps + known)) return false;
   const double power = kPowers[*places];
   // Unsigned, because hostile bytes may overflow.
   auto whole = static_cast<std::uint64_t>(UnZigZag(*first));
-  std::uint64_t change = 0;
+  std::uint64_t step = 0;
   out[0] = static_cast<double>(static_cast<std::int64_t>(whole)) / power;
-  BitReader reader(in);
   for (std::size_t i = 1; i < count; ++i) {
-    const auto code = static_cast<std::uint64_t>(UnZigZag(reader.ReadGolomb(*k)));
-    change = steady ? change + code : code;
-    whole += change;
+    step = static_cast<std::uint64_t>(steps[i - 1]) + (summed ? step : 0);
+    whole += step * *unit;
     out[i] = static_cast<double>(static_cast<std::int64_t>(whole)) / power;
   }
-  if (reader.failed()) return false;
-  in.remove_prefix(reader.bytes());
   return true;
+}
+
+// What each time is off a grid of equal distances from the first one.
+void OffGrid(std::span<const std::int64_t> times, std::int64_t distance,
+             std::vector<std::int64_t>& out) {
+  out.clear();
+  std::int64_t due = times[0];
+  for (const std::int64_t time : times.subspan(1)) out.push_back(time - (due += distance));
 }
 
 }  // namespace
@@ -173,21 +174,28 @@ bool DecodeWhole(std::string_view& in, std::size_t count, bool steady, double* o
 void EncodeTimes(std::span<const std::int64_t> times, std::string& out) {
   PutVarint(out, static_cast<std::uint64_t>(times[0]));
   if (times.size() == 1) return;
-  std::int64_t distance = times[1] - times[0];
-  PutVarint(out, static_cast<std::uint64_t>(distance));
-  thread_local std::vector<std::uint64_t> codes;
-  codes.clear();
-  for (std::size_t i = 2; i < times.size(); ++i) {
-    const std::int64_t next = times[i] - times[i - 1];
-    codes.push_back(ZigZag(next - distance));
-    distance = next;
-  }
-  const bool regular = std::all_of(codes.begin(), codes.end(), [](auto code) { return code == 0; });
-  if (regular) {
+  thread_local std::vector<std::int64_t> distances;
+  thread_local std::vector<std::int64_t> changes;
+  thread_local std::vector<std::int64_t> off;
+  Differences(times, distances);
+  Differences(distances, changes);
+  if (std::all_of(changes.begin(), changes.end(), [](auto change) { return change == 0; })) {
+    PutVarint(out, static_cast<std::uint64_t>(distances[0]));
     out += static_cast<char>(kRegular);
-  } else {
-    WriteCodes(codes, BestOrder(codes), out);
+    return;
   }
+  const auto count = static_cast<std::int64_t>(distances.size());
+  const std::int64_t mean = (times.back() - times.front() + count / 2) / count;
+  OffGrid(times, mean, off);
+  const NumberForm by_grid = BestForm(off);
+  const NumberForm by_changes = BestForm(changes);
+  if (by_grid.bits < by_changes.bits) {
+    PutVarint(out, static_cast<std::uint64_t>(mean));
+    out += static_cast<char>(kGrid);
+    return WriteNumbers(off, by_grid, out);
+  }
+  PutVarint(out, static_cast<std::uint64_t>(distances[0]));
+  WriteNumbers(changes, by_changes, out);
 }
 
 bool DecodeTimes(std::string_view& in, std::size_t count, std::int64_t* out) {
@@ -196,21 +204,24 @@ bool DecodeTimes(std::string_view& in, std::size_t count, std::int64_t* out) {
   out[0] = static_cast<std::int64_t>(*first);
   if (count == 1) return true;
   const auto first_distance = TakeVarint(in);
-  const auto k = TakeByte(in);
-  if (!first_distance || !k || (*k > kMaxOrder && *k != kRegular)) return false;
+  if (!first_distance || in.empty()) return false;
+  const auto way = static_cast<unsigned char>(in.front());
+  if (way >= kGrid) in.remove_prefix(1);
+  std::int64_t numbers[kMaxChunkSamples] = {};
+  if (way == kGrid && !ReadNumbers(in, count - 1, numbers)) return false;
+  if (way < kGrid && !ReadNumbers(in, count - 2, numbers + 1)) return false;
+  // Unsigned, because hostile bytes may overflow.
+  std::uint64_t due = *first;
   std::uint64_t distance = *first_distance;
-  BitReader reader(*k == kRegular ? std::string_view() : in);
   for (std::size_t i = 1; i < count; ++i) {
-    if (i > 1 && *k != kRegular) {
-      distance += static_cast<std::uint64_t>(UnZigZag(reader.ReadGolomb(*k)));
-    }
-    if (distance == 0 || distance > static_cast<std::uint64_t>(kMaxTimeMs - out[i - 1])) {
-      return false;
-    }
-    out[i] = out[i - 1] + static_cast<std::int64_t>(distance);
+    const auto number = static_cast<std::uint64_t>(numbers[i - 1]);
+    if (way < kGrid) distance += number;
+    due += distance;
+    const std::uint64_t time = way == kGrid ? due + number : due;
+    if (time > static_cast<std::uint64_t>(kMaxTimeMs)) return false;
+    out[i] = static_cast<std::int64_t>(time);
+    if (out[i] <= out[i - 1]) return false;
   }
-  if (reader.failed()) return false;
-  in.remove_prefix(reader.bytes());
   return true;
 }
 
@@ -229,8 +240,8 @@ bool DecodeValues(std::string_view& in, std::size_t count, double* out) {
   const auto mode = TakeByte(in);
   if (!mode) return false;
   if (*mode == kXor) return DecodeXor(in, count, out);
-  if (*mode == kChange || *mode == kChangeOfChange) {
-    return DecodeWhole(in, count, *mode == kChangeOfChange, out);
+  if (*mode >= kChange && *mode <= kStepsOfSteps) {
+    return DecodeWhole(in, static_cast<Mode>(*mode), count, out);
   }
   const auto value = TakeVarint(in);
   if (*mode != kEqual || !value) return false;

@@ -16,7 +16,8 @@ namespace {
 using telemetry::Sample;
 
 // By migration. The application id says that the file is this store's: "AtlH".
-constexpr std::array<std::string_view, 2> kMigrations = {R"(
+constexpr std::array<std::string_view, 3> kMigrations = {
+    R"(
   CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL, sealed_batch INTEGER NOT NULL);
   CREATE TABLE batch(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
   CREATE TABLE chunk(key INTEGER PRIMARY KEY, end_ms INTEGER NOT NULL, data BLOB NOT NULL);
@@ -24,11 +25,13 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
                    stopped INTEGER NOT NULL);
   PRAGMA application_id = 0x41746c48;
 )",
-                                                         R"(
+    R"(
   ALTER TABLE series ADD COLUMN tiered_ms INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE minute_tier(key INTEGER PRIMARY KEY, data BLOB NOT NULL);
   CREATE TABLE hour_tier(key INTEGER PRIMARY KEY, data BLOB NOT NULL);
-)"};
+)",
+    // Format 3 of chunks and 2 of rows of the tiers: no program that reads less may open the file.
+    ""};
 
 enum Query : std::size_t {
   kAllSeries,

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <random>
 
@@ -103,20 +105,60 @@ TEST(Chunk, SteadySeriesTakesNextToNothing) {
   EXPECT_LE(EncodeChunk(samples).size(), 20u + 360 / 8);
 }
 
-TEST(Chunk, RefusesEveryTruncation) {
+// As scrapes come that are a few ms late: three bits say how late.
+TEST(Chunk, ScrapesThatAreALittleLateTakeFewBitsMore) {
   std::vector<Sample> samples;
-  for (int i = 0; i < 50; ++i) samples.push_back({kStart + i * 5000 + i % 3, i * 0.7});
-  const std::string whole = EncodeChunk(samples);
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    std::vector<Sample> out{{1, 1}};
-    EXPECT_FALSE(DecodeChunk(std::string_view(whole).substr(0, size), out)) << size;
-    EXPECT_EQ(out.size(), 1u);
+  for (int i = 0; i < 360; ++i) samples.push_back({kStart + i * 5000 + i * i % 5, 42});
+  EXPECT_LE(EncodeChunk(samples).size(), 25u + 360 * 3 / 8);
+  ExpectRoundTrip(samples);
+}
+
+// As memory, in pages: the unit takes no bits of each sample.
+TEST(Chunk, StepsThatShareAUnitAreCountedInIt) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 360; ++i) samples.push_back({kStart + i * 5000, 1e9 + i * i % 8 * 4096.0});
+  EXPECT_LE(EncodeChunk(samples).size(), 25u + 360 * 4 / 8);
+  ExpectRoundTrip(samples);
+}
+
+TEST(Chunk, KeepsNumbersOfEveryWidth) {
+  std::mt19937_64 random(3);
+  for (int width = 1; width <= 52; ++width) {
+    std::vector<Sample> samples;
+    for (int i = 0; i < 60; ++i) {
+      const auto value = static_cast<double>(random() >> (64 - width));
+      samples.push_back({kStart + i * 5000, i % 2 == 0 ? value : -value});
+    }
+    ExpectRoundTrip(samples);
+    std::sort(samples.begin(), samples.end(),
+              [](const Sample& a, const Sample& b) { return a.value < b.value; });
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      samples[i].time_ms = kStart + static_cast<std::int64_t>(i) * 5000;
+    }
+    ExpectRoundTrip(samples);
+  }
+}
+
+TEST(Chunk, RefusesEveryTruncation) {
+  const auto steady = [](int i) { return i * 0.7; };
+  const auto wandering = [](int i) { return i * i % 7 * 8.0; };
+  const auto odd = [](int i) { return std::sin(i); };
+  for (const std::function<double(int)>& value :
+       std::vector<std::function<double(int)>>{steady, wandering, odd}) {
+    std::vector<Sample> samples;
+    for (int i = 0; i < 50; ++i) samples.push_back({kStart + i * 5000 + i % 3, value(i)});
+    const std::string whole = EncodeChunk(samples);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      std::vector<Sample> out{{1, 1}};
+      EXPECT_FALSE(DecodeChunk(std::string_view(whole).substr(0, size), out)) << size;
+      EXPECT_EQ(out.size(), 1u);
+    }
   }
 }
 
 TEST(Chunk, NamesANewerFormat) {
   std::string bytes = EncodeChunk(std::vector<Sample>{{kStart, 1}});
-  bytes[0] = 3;
+  bytes[0] = 4;
   std::vector<Sample> out;
   EXPECT_EQ(DecodeChunk(bytes, out).error().code, ErrorCode::kVersion);
   bytes[0] = 0;

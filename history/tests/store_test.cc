@@ -10,6 +10,7 @@
 #include <future>
 #include <thread>
 
+#include "history/bucket.h"
 #include "history/database.h"
 
 namespace atalaya::history {
@@ -423,6 +424,36 @@ TEST_F(StoreTest, OpensAKeptFileOfFormat1) {
   ExpectRow("up", 500);
   EXPECT_GT(store_->Stats().head_samples, 100u);
   EXPECT_THAT(store_->Runs(0, kMaxTime), SizeIs(2));
+}
+
+// Its chunks are of format 2; the tiers of its first hours, rows of format 1, were made of the same
+// samples, whose scrapes came up to 4 ms late.
+TEST_F(StoreTest, OpensAKeptFileOfFormat2) {
+  store_.reset();
+  std::filesystem::copy_file("history/tests/kept/history-2.db", options_.path,
+                             std::filesystem::copy_options::overwrite_existing);
+  clock_.StepWallClock(std::chrono::hours(2));
+  Open();
+  telemetry::SelectRequest request;
+  request.to_ms = kMaxTime;
+  const auto samples = store_->Select(request);
+  request.bucket_ms = kHourMs;
+  request.column = telemetry::Column::kSum;
+  const auto sums = store_->Select(request);
+  ASSERT_TRUE(samples && sums);
+  ASSERT_THAT(*samples, SizeIs(12));
+  ASSERT_THAT(*sums, SizeIs(12));
+  for (std::size_t i = 0; i < samples->size(); ++i) {
+    ASSERT_THAT((*samples)[i].samples, SizeIs(720));
+    for (const Sample& hour : (*sums)[i].samples) {
+      double sum = 0;
+      for (const Sample& sample : (*samples)[i].samples) {
+        if (BucketEnd(sample.time_ms, kHourMs) == hour.time_ms) sum += sample.value;
+      }
+      EXPECT_DOUBLE_EQ(hour.value, sum);
+    }
+  }
+  EXPECT_EQ(store_->Stats().damaged_chunks, 0u);
 }
 
 TEST_F(StoreTest, AnswersQueriesWhileItAppends) {
