@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "history/chunk.h"
 #include "history/columns.h"
 #include "history/varint.h"
 
@@ -14,6 +15,7 @@ using telemetry::Column;
 using telemetry::IsStaleMarker;
 using telemetry::Sample;
 
+constexpr char kFirstRowFormat = 1;
 constexpr char kRowFormat = 2;
 constexpr std::size_t kColumns = 6;
 
@@ -56,10 +58,12 @@ Status DecodeHead(std::string_view& bytes, std::int64_t width_ms, Row& row) {
     return Fail(ErrorCode::kVersion, "tier: format {}; this program reads up to {}",
                 static_cast<int>(bytes.front()), static_cast<int>(kRowFormat));
   }
+  const bool known = bytes.front() >= kFirstRowFormat;
   bytes.remove_prefix(1);
   const auto count = TakeVarint(bytes);
-  if (!count || *count == 0 || *count > kMaxTierBuckets ||
-      !DecodeTimes(bytes, *count, row.ends.data())) {
+  if (!known || !count || *count == 0 || *count > kMaxTierBuckets ||
+      !DecodeTimes(bytes, *count, row.ends.data()) ||
+      row.ends[*count - 1] > kMaxTimeMs / width_ms + 1) {
     return Fail(ErrorCode::kDamaged, "tier: damaged at its beginning");
   }
   row.count = *count;

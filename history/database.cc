@@ -69,9 +69,9 @@ constexpr std::array<std::string_view, kQueryCount> kQueries = {
     "UPDATE series SET sealed_batch = ? WHERE id = ?",
     "UPDATE series SET tiered_ms = ? WHERE id = ?",
     "DELETE FROM series WHERE id = ?",
-    "INSERT INTO batch(id, data) VALUES(?, ?)",
+    "INSERT OR REPLACE INTO batch(id, data) VALUES(?, ?)",
     "DELETE FROM batch WHERE id < ?",
-    "INSERT INTO chunk(key, end_ms, data) VALUES(?, ?, ?)",
+    "INSERT OR REPLACE INTO chunk(key, end_ms, data) VALUES(?, ?, ?)",
     "DELETE FROM chunk WHERE key = ?",
     "DELETE FROM chunk WHERE key >= ? AND key < ? AND end_ms < ?",
     "INSERT INTO run(id, start_ms, last_ms, stopped) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
@@ -115,20 +115,24 @@ Result<std::uint64_t> Database::UsedBytes() {
   return static_cast<std::uint64_t>(query->Integer(0));
 }
 
-Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::uint64_t& damaged) {
+Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::vector<SeriesId>& damaged) {
   StatementUse query(statements_[kAllSeries]);
   std::vector<SeriesRow> rows;
   while (true) {
     const Result<bool> more = query->Step();
     if (!more) return Forward(more.error());
     if (!*more) return rows;
-    Result<telemetry::Labels> labels = DecodeLabels(query->Blob(1));
-    if (!labels) {
-      ++damaged;
-      continue;
+    const std::int64_t number = query->Integer(0);
+    if (number < 1 || number >= kMaxSeriesId) {
+      return Fail(ErrorCode::kDamaged, "a series has the number {}", number);
     }
-    rows.push_back({static_cast<SeriesId>(query->Integer(0)), std::move(*labels), query->Integer(2),
-                    query->Integer(3)});
+    const auto id = static_cast<SeriesId>(number);
+    Result<telemetry::Labels> labels = DecodeLabels(query->Blob(1));
+    if (labels) {
+      rows.push_back({id, std::move(*labels), query->Integer(2), query->Integer(3)});
+    } else {
+      damaged.push_back(id);
+    }
   }
 }
 

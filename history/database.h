@@ -43,8 +43,9 @@ class Database {
     bool stopped = false;
   };
 
-  // Reading. A row that cannot be understood is passed over and counted in `damaged`.
-  Result<std::vector<SeriesRow>> AllSeries(std::uint64_t& damaged);
+  // Reading. A row that cannot be understood is passed over and counted in `damaged`; one written
+  // at its key replaces it.
+  Result<std::vector<SeriesRow>> AllSeries(std::vector<SeriesId>& damaged);
   Result<ChunkBounds> Bounds(SeriesId series);
   Status EachBatch(const std::function<void(std::int64_t id, std::vector<BatchSample>)>& take,
                    std::uint64_t& damaged);

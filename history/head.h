@@ -60,7 +60,7 @@ struct Counters {
   std::atomic<std::uint64_t> dropped_memory{0};
   std::atomic<std::uint64_t> write_failures{0};
   std::atomic<std::uint64_t> read_failures{0};
-  std::atomic<std::uint64_t> damaged_chunks{0};
+  std::atomic<std::uint64_t> damaged_rows{0};
   std::atomic<std::uint64_t> files_set_aside{0};
   std::atomic<std::uint64_t> retention_removed{0};
   std::atomic<std::uint64_t> file_bytes{0};

@@ -268,7 +268,7 @@ Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) con
   if (any_on_disk) {
     impl_->NoteRead(impl_->readers.With(generation, read));
   }
-  impl_->counters.damaged_chunks += damaged;
+  impl_->counters.damaged_rows += damaged;
   if (over_limit) {
     return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
   }
@@ -343,7 +343,7 @@ StoreStats Store::Stats() const {
   stats.dropped_memory = counters.dropped_memory;
   stats.write_failures = counters.write_failures;
   stats.read_failures = counters.read_failures;
-  stats.damaged_chunks = counters.damaged_chunks;
+  stats.damaged_rows = counters.damaged_rows;
   stats.files_set_aside = counters.files_set_aside;
   stats.retention_removed = counters.retention_removed;
   stats.file_bytes = counters.file_bytes;

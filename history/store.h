@@ -59,7 +59,7 @@ struct StoreStats {
   std::uint64_t dropped_memory = 0;     // Samples that left memory unsaved (kMaxHeadSamples).
   std::uint64_t write_failures = 0;     // Transactions that failed.
   std::uint64_t read_failures = 0;      // Reads that failed; queries went on with what is there.
-  std::uint64_t damaged_chunks = 0;     // Skipped.
+  std::uint64_t damaged_rows = 0;       // Chunks, buckets, batches, series: passed over.
   std::uint64_t files_set_aside = 0;    // Broken files since the start.
   std::uint64_t retention_removed = 0;  // Chunks.
   std::uint64_t file_bytes = 0;         // Of the file in use, as of some seconds ago.

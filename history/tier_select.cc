@@ -120,7 +120,7 @@ Result<std::vector<SeriesSamples>> SelectBuckets(const Head& head, Readers& read
     }
     return {};
   });
-  counters.damaged_chunks += damaged;
+  counters.damaged_rows += damaged;
   if (over_limit) {
     return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
   }

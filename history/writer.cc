@@ -45,6 +45,7 @@ Result<std::optional<double>> Writer::SealedValue(SeriesId series, std::int64_t 
   std::uint64_t damaged = 0;
   auto chunks = database_->Chunks(series, time_ms, time_ms, damaged);
   if (!chunks) return Forward(chunks.error());
+  counters_.damaged_rows += damaged;
   for (const Database::Chunk& chunk : *chunks) {
     const auto at = std::lower_bound(chunk.samples.begin(), chunk.samples.end(), Sample{time_ms, 0},
                                      EarlierSample);
@@ -152,6 +153,7 @@ Result<Writer::Sealed> Writer::Seal(SeriesId series, const SeriesState& state) {
     old = database_->ChunkBefore(series, first_ms, damaged);
   }
   if (!old) return Forward(old.error());
+  counters_.damaged_rows += damaged;
   for (const Database::Chunk& chunk : *old) {
     Status done = database_->RemoveChunk(series, chunk.start_ms);
     if (!done) return Forward(done.error());

@@ -48,7 +48,7 @@ Status Writer::Load() {
 }
 
 Status Writer::LoadSeries(SealedBatches& sealed) {
-  std::uint64_t damaged = 0;
+  std::vector<SeriesId> damaged;
   const auto rows = database_->AllSeries(damaged);
   if (!rows) return Forward(rows.error());
   for (const Database::SeriesRow& row : *rows) {
@@ -70,7 +70,12 @@ Status Writer::LoadSeries(SealedBatches& sealed) {
     if (*first_ms >= 0) state.first_ms = std::min(state.first_ms, *first_ms);
     state.last_ms = std::max(state.last_ms, row.tiered_ms);
   }
-  if (damaged > 0) LogWarning("history: {}: {} series were damaged", options_.path, damaged);
+  counters_.damaged_rows += damaged.size();
+  // Their chunks may still be there: no other series may take them for its own.
+  for (const SeriesId id : damaged) head_.next_id = std::max(head_.next_id, id + 1);
+  if (!damaged.empty()) {
+    LogWarning("history: {}: {} series were damaged", options_.path, damaged.size());
+  }
   return {};
 }
 
@@ -94,6 +99,7 @@ Status Writer::LoadBatches(const SealedBatches& sealed) {
         }
       },
       damaged);
+  counters_.damaged_rows += damaged;
   if (damaged > 0) LogWarning("history: {}: {} batches were damaged", options_.path, damaged);
   return done;
 }

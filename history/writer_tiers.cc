@@ -54,7 +54,7 @@ Result<std::int64_t> Writer::SumUp(SeriesId series, const SeriesState& state, st
   std::uint64_t damaged = 0;
   const auto chunks = database_->Chunks(series, from_ms, to_ms, damaged);
   if (!chunks) return Forward(chunks.error());
-  counters_.damaged_chunks += damaged;
+  counters_.damaged_rows += damaged;
   std::optional<Sample> before;
   std::vector<Sample> samples;
   for (const Database::Chunk& chunk : *chunks) {

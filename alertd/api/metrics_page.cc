@@ -55,9 +55,9 @@ void WriteStore(TextWriter& page, const history::StoreStats& stats) {
   page.Family("cloud_alertd_history_read_failures_total", MetricType::kCounter,
               "Reads of the history that failed.");
   page.Sample("", stats.read_failures);
-  page.Family("cloud_alertd_history_damaged_chunks_total", MetricType::kCounter,
-              "Chunks that were passed over because they were damaged.");
-  page.Sample("", stats.damaged_chunks);
+  page.Family("cloud_alertd_history_damaged_rows_total", MetricType::kCounter,
+              "Rows of the history that were passed over because they were damaged.");
+  page.Sample("", stats.damaged_rows);
   page.Family("cloud_alertd_history_files_set_aside_total", MetricType::kCounter,
               "Broken files that were replaced by new ones.");
   page.Sample("", stats.files_set_aside);

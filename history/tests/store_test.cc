@@ -384,6 +384,30 @@ TEST_F(StoreTest, DamageWhileItRunsLosesNothingThatMemoryHolds) {
   ExpectRow("other", 10);
 }
 
+TEST_F(StoreTest, PassesOverAndCountsDamagedRows) {
+  const auto damage = [this](const char* sql) {
+    store_.reset();
+    auto database = Database::Open(options_.path);
+    ASSERT_TRUE(database->connection().Execute(sql));
+    database = Fail(ErrorCode::kIo, "closed");
+    Open();
+  };
+  PutRow("up", 10);
+  PutRow("other", 10);
+  damage("UPDATE batch SET data = x'01ff' WHERE id = (SELECT max(id) FROM batch)");
+  EXPECT_EQ(store_->Stats().damaged_rows, 1u);
+  ExpectRow("up", 10);
+  ExpectRow("other", 9);
+  damage("DELETE FROM batch; UPDATE series SET labels = x'ff' WHERE id = 2");
+  EXPECT_EQ(store_->Stats().damaged_rows, 1u);
+  EXPECT_THAT(Get("other"), IsEmpty());
+  PutRow("other", 10);  // It begins again.
+  EXPECT_TRUE(store_->Stats().saving);
+  EXPECT_EQ(store_->Stats().files_set_aside, 0u);
+  Open();
+  ExpectRow("other", 10);
+}
+
 TEST_F(StoreTest, GoesOnFromMemoryWhileTheDiskFails) {
   PutRow("up", 10);
   std::optional<Result<Database>> blocker(Database::Open(options_.path));
@@ -453,7 +477,7 @@ TEST_F(StoreTest, OpensAKeptFileOfFormat2) {
       EXPECT_DOUBLE_EQ(hour.value, sum);
     }
   }
-  EXPECT_EQ(store_->Stats().damaged_chunks, 0u);
+  EXPECT_EQ(store_->Stats().damaged_rows, 0u);
 }
 
 TEST_F(StoreTest, AnswersQueriesWhileItAppends) {
