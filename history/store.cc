@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -76,7 +77,12 @@ struct Store::Impl {
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& asked) {
+  StoreOptions options = asked;
+  // SQLite keeps its log beside the file that a link leads to.
+  std::error_code unknown;
+  const auto path = std::filesystem::weakly_canonical(asked.path, unknown);
+  if (!unknown) options.path = path;
   auto impl = std::make_unique<Impl>(options);
   auto writer = Writer::Open(impl->options, impl->head, impl->counters);
   if (!writer) return Forward(writer.error());
