@@ -92,8 +92,11 @@ Result<Database> Database::Open(const std::string& path) {
       "PRAGMA cache_size = -8192;");
   if (!done) return Forward(done.error());
   Database database(std::move(*connection));
-  if (done = database.Prepare(); !done) return Forward(done.error());
-  return database;
+  done = database.Prepare();
+  if (done) return database;
+  // The tables are not those of the format.
+  const bool other_tables = done.error().code == ErrorCode::kInvalid;
+  return Fail(other_tables ? ErrorCode::kDamaged : done.error().code, "{}", done.error().message);
 }
 
 Status Database::Prepare() {
