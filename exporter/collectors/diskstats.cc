@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <vector>
@@ -7,6 +6,7 @@
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
 #include "exporter/name_filter.h"
+#include "telemetry/utf8.h"
 
 namespace atalaya::exporter {
 namespace {
@@ -120,7 +120,8 @@ class Diskstats final : public Collector {
     numbers_.assign(major).append(":").append(minor);
     if (known.numbers == numbers_) return known;
     known.numbers = numbers_;
-    known.excluded = !devices_.Wants(name);
+    // Two names that are no UTF-8 could make one label.
+    known.excluded = !telemetry::IsUtf8(name) || !devices_.Wants(name);
     if (known.excluded) return known;
     known.labels = LabelText("device", name).text();
     known.info_labels = InfoLabels(name, major, minor);

@@ -10,6 +10,7 @@
 #include "exporter/collector_table.h"
 #include "exporter/kernel_file.h"
 #include "exporter/name_filter.h"
+#include "telemetry/utf8.h"
 
 namespace atalaya::exporter {
 namespace {
@@ -111,7 +112,8 @@ class Netdev final : public Collector {
     scratch_ = name;
     const auto it = known_.find(scratch_);
     if (it != known_.end()) return it->second;
-    KnownNetdev known{!choice_.Wants(name), std::string(LabelText("device", name).text()),
+    KnownNetdev known{!telemetry::IsUtf8(name) || !choice_.Wants(name),
+                      std::string(LabelText("device", name).text()),
                       KernelFile(sysfs_net_ / name / "statistics/rx_nohandler", FileShape::kWhole)};
     return known_.emplace(scratch_, std::move(known)).first->second;
   }
