@@ -1,6 +1,7 @@
 #include "alertd/commands/api_question.h"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/http_client.h"
