@@ -299,10 +299,10 @@ void WriteFiring(JsonWriter& writer, const FiringAlert& firing, const RulesSnaps
   writer.Field("generatorURL", "").Key("labels").Labels(alert.labels).EndObject();
 }
 
-using WriteAlerts =
+using FiringWriter =
     std::function<void(JsonWriter&, const std::vector<FiringAlert>&, const RulesSnapshot&)>;
 
-HttpResponse AnswerFiring(const ApiContext& context, const WriteAlerts& write) {
+HttpResponse AnswerFiring(const ApiContext& context, const FiringWriter& write) {
   const Result<AlertFilters> filters = ReadAlertFilters(context.params);
   if (!filters) return Refusal(filters.error());
   const std::shared_ptr<const RulesSnapshot> rules = context.options.rules();
