@@ -18,8 +18,11 @@ struct HttpClient::Impl {
     thread = std::thread([this] { loop->Run(); });
   }
   ~Impl() {
-    loop->Post([this] { transfers.reset(); });
-    loop->Stop();
+    // What the callbacks of its end send again is posted before the stop.
+    loop->Post([this] {
+      transfers.reset();
+      loop->Stop();
+    });
     thread.join();
   }
 
@@ -34,6 +37,8 @@ HttpClient::~HttpClient() = default;
 void HttpClient::Send(HttpClientRequest request, Callback callback) {
   impl_->loop->Post(
       [impl = impl_.get(), request = std::move(request), callback = std::move(callback)]() mutable {
+        if (impl->transfers == nullptr)
+          return callback(Fail(ErrorCode::kIo, "the HTTP client was closed"));
         impl->transfers->Send(std::move(request), std::move(callback));
       });
 }

@@ -137,6 +137,21 @@ TEST(HttpClient, RefusesOtherSchemesAndLineBreaks) {
             ErrorCode::kInvalid);
 }
 
+TEST(HttpClient, EndsWhatIsSentAgainWhenDestroyed) {
+  HttpBench bench("");
+  std::promise<Result<HttpClientReply>> again;
+  {
+    HttpClient client;
+    client.Send({.url = bench.Url()}, [&](const Result<HttpClientReply>&) {
+      client.Send({.url = bench.Url()},
+                  [&](Result<HttpClientReply> reply) { again.set_value(std::move(reply)); });
+    });
+  }
+  auto ended = again.get_future();
+  ASSERT_EQ(ended.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(ended.get().error().code, ErrorCode::kIo);
+}
+
 TEST(HttpClient, EndsRequestsUnderWayWhenDestroyed) {
   std::promise<void> asked;
   ScriptedServer server([&](ScriptedPeer& peer) {
