@@ -33,8 +33,8 @@ void AddField(std::string& form, std::string_view name, std::string_view value) 
 
 }  // namespace
 
-Result<json> AskApi(const ApiServer& server, const std::string& path,
-                    const std::vector<std::pair<std::string, std::string>>& fields) {
+Result<std::string> AskApi(const ApiServer& server, const std::string& path,
+                           const std::vector<std::pair<std::string, std::string>>& fields) {
   HttpClientRequest request;
   request.method = "POST";
   request.url = server.url + path;
@@ -44,9 +44,9 @@ Result<json> AskApi(const ApiServer& server, const std::string& path,
   request.bearer_token = server.token;
   for (const auto& [name, value] : fields) AddField(request.body, name, value);
   HttpClient client;
-  const Result<HttpClientReply> reply = client.SendAndWait(std::move(request));
+  Result<HttpClientReply> reply = client.SendAndWait(std::move(request));
   if (!reply) return Forward(reply.error());
-  json answer = json::parse(reply->body, nullptr, false);
+  const json answer = json::parse(reply->body, nullptr, false);
   if (!answer.is_object()) {
     return Fail(ErrorCode::kInvalid, "{}: status {}, and no answer of a Prometheus API", server.url,
                 reply->status);
@@ -55,7 +55,7 @@ Result<json> AskApi(const ApiServer& server, const std::string& path,
     return Fail(ErrorCode::kInvalid, "{}", answer.value("error", "the query failed"));
   if (!answer.contains("data"))
     return Fail(ErrorCode::kInvalid, "{}: the answer has no data", server.url);
-  return answer;
+  return std::move(reply->body);
 }
 
 }  // namespace atalaya::alertd

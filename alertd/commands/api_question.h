@@ -1,6 +1,5 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,10 +14,10 @@ struct ApiServer {
   std::string token;  // "": none.
 };
 
-// Asks by POST, leaving out fields without a value; returns the whole answer, which was a success
-// and has `data`. Fails as HttpClient does, kInvalid with the server's words where it refuses.
-// Blocks.
-Result<nlohmann::json> AskApi(const ApiServer& server, const std::string& path,
-                              const std::vector<std::pair<std::string, std::string>>& fields);
+// Asks by POST, leaving out fields without a value; returns the whole answer as JSON text, which
+// was a success and has `data`. Fails as HttpClient does, kInvalid with the server's words where it
+// refuses. Blocks.
+Result<std::string> AskApi(const ApiServer& server, const std::string& path,
+                           const std::vector<std::pair<std::string, std::string>>& fields);
 
 }  // namespace atalaya::alertd

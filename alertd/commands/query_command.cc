@@ -49,19 +49,20 @@ Result<json> Ask(const QueryOptions& options) {
     server.token = std::move(*token);
   }
   const std::string path = options.start.empty() ? "/api/v1/query" : "/api/v1/query_range";
-  const Result<json> answer = AskApi(server, path,
-                                     {{"query", options.expr},
-                                      {"time", options.time},
-                                      {"start", options.start},
-                                      {"end", options.end},
-                                      {"step", options.step}});
-  if (!answer) return Forward(answer.error());
+  const Result<std::string> text = AskApi(server, path,
+                                          {{"query", options.expr},
+                                           {"time", options.time},
+                                           {"start", options.start},
+                                           {"end", options.end},
+                                           {"step", options.step}});
+  if (!text) return Forward(text.error());
+  const json answer = json::parse(*text);
   for (const char* kind : {"warnings", "infos"}) {
-    for (const json& note : answer->value(kind, json::array())) {
+    for (const json& note : answer.value(kind, json::array())) {
       std::fprintf(stderr, "%s\n", note.get<std::string>().c_str());
     }
   }
-  return answer->at("data");
+  return answer.at("data");
 }
 
 std::string LabelsText(const json& metric) {

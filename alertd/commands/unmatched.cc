@@ -1,6 +1,7 @@
 #include "alertd/commands/unmatched.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "alertd/commands/api_question.h"
@@ -28,7 +29,7 @@ class KnownSeries {
         AskApi(server_, "/api/v1/series",
                {{"match[]", selector}, {"start", std::to_string(start_s_)}, {"limit", "1"}});
     if (!answer) return Forward(answer.error());
-    return known_[selector] = !answer->at("data").empty();
+    return known_[selector] = !nlohmann::json::parse(*answer).at("data").empty();
   }
 
  private:
