@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr std::int64_t kNow = 1'700'000'000'000;
+constexpr std::int64_t kClientsNow = 1'700'000'000'000;
 constexpr std::int64_t kDay = 24 * 3'600'000;
 
 std::vector<std::string> Texts(const SampleBatch& batch) {
@@ -30,7 +30,7 @@ std::vector<std::string> Texts(const SampleBatch& batch) {
 TelemetryReading Reading(const std::string& client, const std::vector<std::string>& metrics) {
   TelemetryReading reading;
   reading.client = client;
-  for (const std::string& metric : metrics) reading.values.push_back({metric, {kNow, 1}});
+  for (const std::string& metric : metrics) reading.values.push_back({metric, {kClientsNow, 1}});
   return reading;
 }
 
@@ -56,8 +56,8 @@ class TelemetryClientsTest : public testing::Test {
     return Texts(batch);
   }
 
-  std::int64_t now_ms_ = kNow;
-  TelemetryClients clients_{2, {"known"}, kNow};
+  std::int64_t now_ms_ = kClientsNow;
+  TelemetryClients clients_{2, {"known"}, kClientsNow};
   bool event_ = false;
   std::size_t arrivals_ = 0;  // Samples of arrival in the last Take.
 };
@@ -67,7 +67,7 @@ TEST_F(TelemetryClientsTest, SayWhenTheyPublishedOnceASecond) {
   ASSERT_TRUE(clients_.Take(Reading("box", {"telemetry_a"}), now_ms_, batch));
   EXPECT_THAT(Texts(batch), Contains(fmt::format(
                                 "cloud_client_last_arrival_timestamp_seconds{{client=\"box\"}} {}",
-                                static_cast<double>(kNow) / 1000)));
+                                static_cast<double>(kClientsNow) / 1000)));
   now_ms_ += 999;
   Take("box", {"telemetry_a"});
   EXPECT_EQ(arrivals_, 0u);
