@@ -15,7 +15,7 @@
 namespace atalaya::alertd {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 using telemetry::Matcher;
 using Matchers = std::vector<promql::CompiledMatcher>;
 
@@ -102,14 +102,14 @@ void WriteSilence(JsonWriter& writer, const Silence& silence, std::int64_t now_m
   writer.Field("createdBy", silence.created_by).Field("comment", silence.comment).EndObject();
 }
 
-Result<std::string> TextOf(const json& object, const char* key) {
+Result<std::string> TextOf(const Json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::string();
   if (!found->is_string()) return Fail(ErrorCode::kInvalid, "{}: expected a string", key);
   return found->get<std::string>();
 }
 
-Result<std::int64_t> TimeOf(const json& object, const char* key) {
+Result<std::int64_t> TimeOf(const Json& object, const char* key) {
   const Result<std::string> text = TextOf(object, key);
   if (!text) return Forward(text.error());
   const std::optional<std::int64_t> time_ms = ParseApiTime(*text);
@@ -118,14 +118,14 @@ Result<std::int64_t> TimeOf(const json& object, const char* key) {
   return *time_ms;
 }
 
-Result<bool> FlagOf(const json& object, const char* key, bool otherwise) {
+Result<bool> FlagOf(const Json& object, const char* key, bool otherwise) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return otherwise;
   if (!found->is_boolean()) return Fail(ErrorCode::kInvalid, "{}: expected true or false", key);
   return found->get<bool>();
 }
 
-Result<Matcher> ReadMatcher(const json& object) {
+Result<Matcher> ReadMatcher(const Json& object) {
   if (!object.is_object()) return Fail(ErrorCode::kInvalid, "matchers: expected objects");
   const Result<std::string> name = TextOf(object, "name");
   if (!name) return Forward(name.error());
@@ -141,7 +141,7 @@ Result<Matcher> ReadMatcher(const json& object) {
 }
 
 Result<Silence> ReadSilence(std::string_view body) {
-  const json object = json::parse(body, nullptr, false);
+  const Json object = Json::parse(body, nullptr, false);
   if (!object.is_object()) return Fail(ErrorCode::kInvalid, "body: expected a silence as JSON");
   Silence silence;
   const std::pair<const char*, std::string*> texts[] = {
@@ -161,7 +161,7 @@ Result<Silence> ReadSilence(std::string_view body) {
   const auto matchers = object.find("matchers");
   if (matchers == object.end() || !matchers->is_array())
     return Fail(ErrorCode::kInvalid, "matchers: expected a list");
-  for (const json& each : *matchers) {
+  for (const Json& each : *matchers) {
     Result<Matcher> matcher = ReadMatcher(each);
     if (!matcher) return Forward(matcher.error());
     silence.matchers.push_back(std::move(*matcher));
