@@ -63,7 +63,7 @@ std::string Fixed(const Digits& number) {
 std::string Scientific(const Digits& number) {
   std::string text(number.negative ? "-" : "");
   text += number.digits[0];
-  if (number.digits.size() > 1) text += "." + number.digits.substr(1);
+  if (number.digits.size() > 1) text.append(".").append(number.digits, 1);
   return text + fmt::format("e{}{:02}", number.exponent < 0 ? '-' : '+', std::abs(number.exponent));
 }
 

