@@ -70,12 +70,12 @@ struct StoreStats {
 
 // The time-series store: one SQLite file (WAL) with a writer of its own.
 //
-// What Append has accepted with success survives SIGKILL at once and power loss after a second: it
-// is in the write-ahead log, which a thread of the store's own syncs once a second. Samples stay in
-// memory by series (the head) until 240 to 360 of them, or an hour, are moved to one chunk.
-// Late samples are merged in. Once an hour is over, its samples are summed up by minutes and by
-// hours (the tiers), which are kept longer; a late sample has its hours summed up again. A file
-// that is broken is renamed to
+// What Append has accepted with success survives SIGKILL at once, and power loss once it is synced:
+// it is in the write-ahead log, which a thread of the store's own syncs within a second where the
+// disk is quick enough. Samples stay in memory by series (the head) until 240 to 360 of them, or an
+// hour, are moved to one chunk. Late samples are merged in. Once an hour is over, its samples are
+// summed up by minutes and by hours (the tiers), which are kept longer; a late sample has its hours
+// summed up again. A file that is broken is renamed to
 // `<path>.broken-<time>` and a new one begun with what memory holds; a disk that fails or is full
 // is said once, counted, and tried again at each Append, while queries go on from memory.
 //

@@ -10,7 +10,7 @@
 
 namespace atalaya::history {
 
-inline constexpr std::int64_t kSyncIntervalMs = 1000;  // At most this much is lost on power loss.
+inline constexpr std::int64_t kSyncIntervalMs = 1000;  // The aim for what a power loss takes.
 inline constexpr std::int64_t kAwaitedSyncMs = 20;     // Where somebody waits for it.
 inline constexpr std::int64_t kCheckpointLogBytes = 4
                                                     << 20;  // A longer log is moved into the file.
