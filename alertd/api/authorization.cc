@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "base/base64.h"
+
 namespace atalaya::alertd {
 namespace {
 
@@ -18,25 +20,6 @@ std::optional<std::string_view> TakeScheme(std::string_view header, std::string_
   header.remove_prefix(lower_scheme.size());
   header.remove_prefix(std::min(header.find_first_not_of(' '), header.size()));
   return header;
-}
-
-std::optional<std::string> DecodeBase64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string out;
-  unsigned held = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    held = (held << 6 | static_cast<unsigned>(value)) & 0xffff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out += static_cast<char>(held >> bits);
-  }
-  return out;
 }
 
 bool Same(std::string_view given, std::string_view token) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "alertd/notify/mail.h"
+#include "base/base64.h"
 
 namespace atalaya::alertd {
 namespace {
@@ -20,21 +21,6 @@ bool IsPlain(std::string_view text) {
     if (c < 0x20 || c > 0x7e) return false;
   }
   return true;
-}
-
-std::string Base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string encoded;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    const std::size_t present = std::min<std::size_t>(3, bytes.size() - at);
-    for (std::size_t i = 0; i < 4; ++i)
-      encoded += i <= present ? kAlphabet[group >> (18 - 6 * i) & 0x3f] : '=';
-  }
-  return encoded;
 }
 
 std::string QuotedByte(char c) { return fmt::format("={:02X}", static_cast<unsigned char>(c)); }
@@ -56,7 +42,7 @@ std::string EncodeHeaderText(std::string_view text) {
     const std::string word = CutText(rest, kEncodedWordBytes);
     rest.remove_prefix(word.size());
     if (!encoded.empty()) encoded += "\r\n ";
-    encoded += fmt::format("=?UTF-8?B?{}?=", Base64(word));
+    encoded += fmt::format("=?UTF-8?B?{}?=", EncodeBase64(word));
   }
   return encoded;
 }
