@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "alertd/rules/text_template.h"
+#include "alertd/templates/text_template.h"
 #include "base/config.h"
 #include "promql/ast.h"
 

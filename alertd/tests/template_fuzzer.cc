@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "alertd/rules/text_template.h"
+#include "alertd/templates/text_template.h"
 #include "base/check.h"
 
 namespace {

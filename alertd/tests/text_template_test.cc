@@ -1,4 +1,4 @@
-#include "alertd/rules/text_template.h"
+#include "alertd/templates/text_template.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "alertd/rules/template_functions.h"
+#include "alertd/templates/template_functions.h"
 #include "base/result.h"
 #include "telemetry/labels.h"
 
@@ -35,6 +35,10 @@ class TextTemplate {
   // Never fails: where a function cannot be applied, the text as written and the error stand in its
   // place. Time and text are bounded (kMaxTemplateText).
   std::string Expand(const TemplateData& data) const;
+
+  // With `top` as `.` and `$`; there are no other variables, and `query` fails. kInvalid where a
+  // function cannot be applied or a field is not there, kLimit beyond the bounds.
+  Result<std::string> ExpandOver(const TemplateValue& top) const;
 
  private:
   std::string source_;

@@ -1,4 +1,4 @@
-#include "alertd/rules/template_value.h"
+#include "alertd/templates/template_value.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -35,7 +35,7 @@ bool TemplateValue::IsTrue() const {
   if (const auto* text = As<std::string>()) return !text->empty();
   if (const auto* labels = As<Labels>()) return !labels->empty();
   if (const auto* list = As<List>()) return !list->empty();
-  return As<LabelledSample>() != nullptr;
+  return As<LabelledSample>() != nullptr || As<Object>() != nullptr;
 }
 
 std::string TemplateValue::ToText() const {
@@ -45,6 +45,12 @@ std::string TemplateValue::ToText() const {
   if (const auto* labels = As<Labels>()) return LabelsText(*labels);
   if (const auto* sample = As<LabelledSample>())
     return fmt::format("{} {}", LabelsText(sample->labels), NumberText(sample->sample.value));
+  if (const auto* object = As<Object>()) {
+    std::string text = "{";
+    for (const auto& [name, field] : *object)
+      text += (text.size() > 1 ? " " : "") + name + ":" + field.ToText();
+    return text + "}";
+  }
   std::string text = "[";
   if (const auto* list = As<List>()) {
     for (const TemplateValue& each : *list) text += (text.size() > 1 ? " " : "") + each.ToText();

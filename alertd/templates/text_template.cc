@@ -1,10 +1,10 @@
-#include "alertd/rules/text_template.h"
+#include "alertd/templates/text_template.h"
 
 #include <map>
 #include <utility>
 
-#include "alertd/rules/template_node.h"
-#include "alertd/rules/template_parser.h"
+#include "alertd/templates/template_node.h"
+#include "alertd/templates/template_parser.h"
 
 namespace atalaya::alertd {
 namespace {
@@ -13,12 +13,11 @@ constexpr int kMaxSteps = 100'000;  // Nodes that one expansion visits, those of
 
 class Expansion {
  public:
-  explicit Expansion(const TemplateData& data) : data_(data) {
-    variables_["$labels"] = {data.labels};
-    variables_["$value"] = {data.value};
-    variables_["$externalLabels"] = {telemetry::Labels()};
-    variables_["$externalURL"] = {std::string()};
-  }
+  using Variables = std::map<std::string, TemplateValue>;
+
+  // `variables` by name, "$" among them; what they hold `query` may be asked of.
+  Expansion(Variables variables, const TemplateQuery& query)
+      : variables_(std::move(variables)), query_(query) {}
 
   Status Run(const std::vector<TemplateNode>& nodes, const TemplateValue& dot) {
     for (const TemplateNode& node : nodes) {
@@ -87,7 +86,7 @@ class Expansion {
         continue;
       }
       if (&command != &pipeline.front()) args.push_back(std::move(value));
-      Result<TemplateValue> result = CallTemplateFunction(command.function, args, data_.query);
+      Result<TemplateValue> result = CallTemplateFunction(command.function, args, query_);
       if (!result) return Forward(result.error());
       value = std::move(*result);
     }
@@ -97,7 +96,7 @@ class Expansion {
   Result<TemplateValue> ValueOf(const TemplateOperand& operand, const TemplateValue& dot) {
     TemplateValue value = operand.literal;
     if (operand.kind == TemplateOperand::Kind::kVariable) {
-      value = operand.variable == "$" ? TemplateValue() : variables_[operand.variable];
+      value = variables_[operand.variable];
     } else if (operand.kind == TemplateOperand::Kind::kDot) {
       value = dot;
     } else if (operand.kind == TemplateOperand::Kind::kPipeline) {
@@ -105,20 +104,22 @@ class Expansion {
       if (!inner) return Forward(inner.error());
       value = std::move(*inner);
     }
-    // At the top `.` and `$` have the fields Labels, Value and the others.
-    const bool top = operand.variable == "$" ||
-                     (operand.kind == TemplateOperand::Kind::kDot && dot.As<std::monostate>());
-    for (std::size_t i = 0; i < operand.fields.size(); ++i) {
-      Result<TemplateValue> field = Field(value, operand.fields[i], top && i == 0);
+    for (const std::string& name : operand.fields) {
+      Result<TemplateValue> field = Field(value, name);
       if (!field) return Forward(field.error());
       value = std::move(*field);
     }
     return value;
   }
 
-  Result<TemplateValue> Field(const TemplateValue& value, const std::string& name, bool top) {
+  static Result<TemplateValue> Field(const TemplateValue& value, const std::string& name) {
     if (const auto* labels = value.As<telemetry::Labels>())
       return TemplateValue{std::string(labels->Get(name))};
+    if (const auto* object = value.As<TemplateValue::Object>()) {
+      for (const auto& [known, field] : *object) {
+        if (known == name) return field;
+      }
+    }
     if (const auto* sample = value.As<telemetry::LabelledSample>()) {
       if (name == "Value") {
         Result<TemplateValue> number;
@@ -127,15 +128,27 @@ class Expansion {
       }
       if (name == "Labels") return TemplateValue{sample->labels};
     }
-    if (top && name == "Labels") return variables_["$labels"];
-    if (top && name == "Value") return variables_["$value"];
-    if (top && name == "ExternalLabels") return variables_["$externalLabels"];
-    if (top && name == "ExternalURL") return variables_["$externalURL"];
+    if (const auto* list = value.As<TemplateValue::List>()) {
+      if (name == "Firing") return OfStatus(*list, "firing");
+      if (name == "Resolved") return OfStatus(*list, "resolved");
+    }
     return Fail(ErrorCode::kInvalid, "there is no .{} here", name);
   }
 
-  const TemplateData& data_;
-  std::map<std::string, TemplateValue> variables_;
+  // The alerts of a list of alerts that have a status.
+  static Result<TemplateValue> OfStatus(const TemplateValue::List& alerts,
+                                        std::string_view status) {
+    TemplateValue::List chosen;
+    for (const TemplateValue& alert : alerts) {
+      const Result<TemplateValue> its = Field(alert, "Status");
+      if (!its) return Forward(its.error());
+      if (its->ToText() == status) chosen.push_back(alert);
+    }
+    return TemplateValue{std::move(chosen)};
+  }
+
+  Variables variables_;
+  const TemplateQuery& query_;
   std::string out_;
   int steps_ = 0;
 };
@@ -154,9 +167,28 @@ Result<TextTemplate> TextTemplate::Parse(std::string_view text) {
 
 std::string TextTemplate::Expand(const TemplateData& data) const {
   if (root_ == nullptr) return source_;
-  Expansion expansion(data);
-  const Status ran = expansion.Run(root_->body, TemplateValue());
+  const TemplateValue labels{data.labels}, value{data.value};
+  const TemplateValue external_labels{telemetry::Labels()}, external_url{std::string()};
+  TemplateValue::Object top{{"Labels", labels},
+                            {"Value", value},
+                            {"ExternalLabels", external_labels},
+                            {"ExternalURL", external_url}};
+  Expansion expansion({{"$", {top}},
+                       {"$labels", labels},
+                       {"$value", value},
+                       {"$externalLabels", external_labels},
+                       {"$externalURL", external_url}},
+                      data.query);
+  const Status ran = expansion.Run(root_->body, TemplateValue{std::move(top)});
   return ran ? expansion.Take() : fmt::format("{} ({})", source_, ran.error().message);
+}
+
+Result<std::string> TextTemplate::ExpandOver(const TemplateValue& top) const {
+  if (root_ == nullptr) return source_;
+  const TemplateQuery no_query;
+  Expansion expansion({{"$", top}}, no_query);
+  if (Status ran = expansion.Run(root_->body, top); !ran) return Forward(ran.error());
+  return expansion.Take();
 }
 
 }  // namespace atalaya::alertd

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "alertd/rules/template_value.h"
+#include "alertd/templates/template_value.h"
 #include "base/result.h"
 
 namespace atalaya::alertd {

@@ -1,4 +1,4 @@
-#include "alertd/rules/template_parser.h"
+#include "alertd/templates/template_parser.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "alertd/rules/template_functions.h"
+#include "alertd/templates/template_functions.h"
 #include "base/suggest.h"
 
 namespace atalaya::alertd {

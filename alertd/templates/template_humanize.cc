@@ -1,4 +1,4 @@
-#include "alertd/rules/template_humanize.h"
+#include "alertd/templates/template_humanize.h"
 
 #include <fmt/format.h>
 

@@ -12,11 +12,12 @@
 namespace atalaya::alertd {
 
 // What stands in a template's pipeline: nothing, a truth, a number, text, labels, a sample of a
-// query, or a list.
+// query, a list, or an object with fields.
 struct TemplateValue {
   using List = std::vector<TemplateValue>;
+  using Object = std::vector<std::pair<std::string, TemplateValue>>;
   std::variant<std::monostate, bool, double, std::string, telemetry::Labels,
-               telemetry::LabelledSample, List>
+               telemetry::LabelledSample, List, Object>
       data;
 
   template <typename T>

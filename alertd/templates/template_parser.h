@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "alertd/rules/template_node.h"
+#include "alertd/templates/template_node.h"
 #include "base/result.h"
 
 namespace atalaya::alertd {

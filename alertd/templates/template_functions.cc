@@ -1,13 +1,15 @@
-#include "alertd/rules/template_functions.h"
+#include "alertd/templates/template_functions.h"
 
 #include <re2/re2.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 
-#include "alertd/rules/template_humanize.h"
+#include "alertd/templates/template_humanize.h"
 #include "base/duration.h"
 
 namespace atalaya::alertd {
@@ -236,6 +238,41 @@ Result<TemplateValue> Print(const Args& args, const TemplateQuery&) {
   return Text(std::move(out));
 }
 
+Result<TemplateValue> Join(const Args& args, const TemplateQuery&) {
+  const auto* list = args[1].As<List>();
+  if (list == nullptr) return Fail(ErrorCode::kInvalid, "{} is no list", args[1].ToText());
+  std::string out;
+  for (const TemplateValue& each : *list)
+    out += (&each == &list->front() ? "" : args[0].ToText()) + each.ToText();
+  return Text(std::move(out));
+}
+
+nlohmann::ordered_json JsonOf(const TemplateValue& value) {
+  nlohmann::ordered_json json;
+  if (const auto* truth = value.As<bool>()) {
+    json = *truth;
+  } else if (const auto* number = value.As<double>(); number != nullptr && std::isfinite(*number)) {
+    json = *number;
+  } else if (const auto* labels = value.As<telemetry::Labels>()) {
+    json = nlohmann::ordered_json::object();
+    for (const auto& [name, text] : *labels) json[name] = text;
+  } else if (const auto* list = value.As<List>()) {
+    json = nlohmann::ordered_json::array();
+    for (const TemplateValue& each : *list) json.push_back(JsonOf(each));
+  } else if (const auto* object = value.As<TemplateValue::Object>()) {
+    json = nlohmann::ordered_json::object();
+    for (const auto& [name, field] : *object) json[name] = JsonOf(field);
+  } else if (value.As<std::monostate>() == nullptr) {
+    json = value.ToText();
+  }
+  return json;
+}
+
+Result<TemplateValue> ToJson(const Args& args, const TemplateQuery&) {
+  using nlohmann::ordered_json;
+  return Text(JsonOf(args[0]).dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
 const std::map<std::string, Function, std::less<>>& Functions() {
   static const std::map<std::string, Function, std::less<>> functions = {
       {"and", {1, kMany, And}},
@@ -248,6 +285,7 @@ const std::map<std::string, Function, std::less<>>& Functions() {
       {"humanizeDuration", OfNumber(HumanizeDuration)},
       {"humanizePercentage", OfNumber(HumanizePercentage)},
       {"humanizeTimestamp", OfNumber(HumanizeTimestamp)},
+      {"join", {2, 2, Join}},
       {"label", {2, 2, LabelOf}},
       {"le", Compare([](int order) { return order <= 0; })},
       {"len", {1, 1, Length}},
@@ -268,6 +306,7 @@ const std::map<std::string, Function, std::less<>>& Functions() {
       {"sortByLabel", {2, 2, SortByLabel}},
       {"stripPort", OfText(StripPort)},
       {"title", OfText(Title)},
+      {"toJson", {1, 1, ToJson}},
       {"toLower", OfText(Lower)},
       {"toUpper", OfText(Upper)},
       {"value", {1, 1, ValueOf}}};

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "alertd/rules/template_value.h"
+#include "alertd/templates/template_value.h"
 
 namespace atalaya::alertd {
 
