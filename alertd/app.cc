@@ -9,6 +9,7 @@
 #include "alertd/api/api.h"
 #include "alertd/metrics.h"
 #include "alertd/notices.h"
+#include "alertd/pulse.h"
 #include "alertd/rules/rule_runner.h"
 #include "alertd/state_db.h"
 #include "base/file.h"
@@ -33,6 +34,7 @@ std::string HostOfUrl(std::string_view url) {
 }
 
 constexpr int kStatusStarting = 503;
+constexpr std::chrono::milliseconds kLongestEvaluation{30'000};  // Beyond it the rules are stuck.
 constexpr std::chrono::hours kClientsKnownFor{
     24};  // Of the packet server, after their last sample.
 
@@ -60,13 +62,14 @@ struct App::Impl {
       : config_files(std::move(files)),
         config(std::move(with)),
         state_path(config.storage.dir + "/state.db"),
-        notices(state_path, clock, counters) {}
+        notices(state_path, clock, counters, lag) {}
   ~Impl();
 
   Status OpenStorage();
   Status StartServing();
   Status StartRules();
   Status StartCollecting();
+  void StartPulse();
   void StopCollecting();
   bool Settled();
   std::vector<TargetStatus> Targets();
@@ -85,6 +88,7 @@ struct App::Impl {
   const std::int64_t started_ms = clock.NowMs();
   ReloadStatus reload;
   NotifyCounters counters;
+  NoticeLag lag;
 
   std::unique_ptr<history::Store> store;
   std::mutex append_mutex;  // The collector and the rules append, each on its own thread.
@@ -96,6 +100,8 @@ struct App::Impl {
   std::unique_ptr<RuleRunner> rules;
   std::mutex collector_mutex;  // Guards whether there is one; the main thread alone changes that.
   std::unique_ptr<Collector> collector;
+  std::mutex pulse_mutex;  // Likewise.
+  std::unique_ptr<Pulse> pulse;
   std::unique_ptr<Api> api;
   std::atomic<bool> serving{false};  // All of the above is there.
   std::unique_ptr<HttpServer> server;
@@ -105,6 +111,7 @@ App::Impl::~Impl() {
   StopCollecting();
   if (api) api->Stop();
   server.reset();
+  pulse.reset();
   rules.reset();
 }
 
@@ -215,6 +222,18 @@ Status App::Impl::StartCollecting() {
   return {};
 }
 
+void App::Impl::StartPulse() {
+  PulseOptions options;
+  options.heartbeat = config.heartbeat;
+  ReadWatchdogEnvironment(options);
+  options.evaluated_ms = [this] { return rules->Totals().evaluated_at_ms; };
+  options.longest_evaluation = std::max(kLongestEvaluation, 3 * config.rules.interval);
+  options.clock = &clock;
+  const std::lock_guard lock(pulse_mutex);
+  pulse.reset();
+  pulse = std::make_unique<Pulse>(std::move(options));
+}
+
 void App::Impl::StopCollecting() {
   std::unique_ptr<Collector> ending;
   {
@@ -264,6 +283,9 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
   input.collect = Collected();
   input.rules = rules->Totals();
   input.receivers = counters.Snapshot();
+  input.lag = lag.Snapshot();
+  const std::lock_guard lock(pulse_mutex);
+  if (pulse) input.pulse = pulse->Figures();
   WriteMetrics(page, input);
 }
 
@@ -294,6 +316,7 @@ Status App::Impl::TakeOver(Config next) {
   config = std::move(next);
   if (Status configured = notices.Configure(config, ExternalUrl()); !configured) return configured;
   rules->ReplaceRules(std::move(config.rules.list), config.drill, config.rules.interval);
+  StartPulse();
   return collector->Reconfigure(config.collect);
 }
 
@@ -307,6 +330,7 @@ Result<std::unique_ptr<App>> App::Create(std::vector<std::string> config_files, 
   if (Status started = impl->StartServing(); !started) return Forward(started.error());
   if (Status started = impl->StartRules(); !started) return Forward(started.error());
   if (Status started = impl->StartCollecting(); !started) return Forward(started.error());
+  impl->StartPulse();
   impl->reload.success_ms = impl->clock.NowMs();
   impl->serving = true;
   return std::unique_ptr<App>(new App(std::move(impl)));

@@ -24,6 +24,11 @@ struct Reading {
   std::vector<std::string> rule_files;
   std::vector<std::string> faults;  // Of whole files, a line each or more.
   std::set<std::string> jobs, probes, processes, receivers;
+  struct Fallback {
+    std::string receiver, fallback;
+    ConfigPlace place;
+  };
+  std::vector<Fallback> fallbacks;
   std::size_t targets = 0;
 };
 
@@ -130,9 +135,21 @@ void ReadReceivers(ConfigTable& root, Reading& reading) {
   for (ConfigTable& table : root.Tables("receiver")) {
     ReceiverConfig receiver = ReadReceiver(table);
     Unique(table, "name", receiver.name, reading.receivers);
+    if (!receiver.fallback.empty())
+      reading.fallbacks.push_back({receiver.name, receiver.fallback, table.Place("fallback")});
     reading.config.receivers.push_back(std::move(receiver));
     if (reading.config.receivers.size() == kMaxReceivers + 1)
       table.Fault(fmt::format("more than {} receivers", kMaxReceivers));
+  }
+}
+
+// Once all files are read: a fallback may stand in another one.
+void CheckFallbacks(Reading& reading) {
+  for (const auto& [receiver, fallback, place] : reading.fallbacks) {
+    if (fallback == receiver || !reading.receivers.contains(fallback)) {
+      reading.faults.push_back(
+          fmt::format("{}: fallback: \"{}\" is not another receiver", place.ToString(), fallback));
+    }
   }
 }
 
@@ -193,6 +210,7 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
   }
   ReadCollect(root, path, reading);
   ReadReceivers(root, reading);
+  if (root.Has("heartbeat")) config.heartbeat = ReadHeartbeat(root.Table("heartbeat"));
   if (Status good = file->Finish(); !good) reading.faults.push_back(good.error().message);
 }
 
@@ -210,6 +228,7 @@ void ReadRuleFile(const std::string& path, Reading& reading) {
 Result<Config> LoadConfig(const std::vector<std::string>& paths) {
   Reading reading;
   for (const std::string& path : paths) ReadConfigFile(path, reading);
+  CheckFallbacks(reading);
   for (const std::string& path : reading.rule_files) ReadRuleFile(path, reading);
   if (!reading.faults.empty())
     return Fail(ErrorCode::kInvalid, "{}", fmt::join(reading.faults, "\n"));

@@ -7,6 +7,7 @@
 
 #include "alertd/collect/collector.h"
 #include "alertd/notify/receiver_config.h"
+#include "alertd/pulse.h"
 #include "alertd/rules/rule.h"
 #include "alertd/rules/rule_engine.h"
 #include "base/net.h"
@@ -28,6 +29,7 @@ namespace atalaya::alertd {
 //   [drill]    match = { server = "cloud_server" }; notify = false
 //   [[scrape]], [[probe]], [[process]], [telemetry]: alertd/collect/collect_config.h
 //   [[receiver]]: alertd/notify/receiver_config.h
+//   [heartbeat]: alertd/pulse.h
 struct Config {
   struct Http {
     HostPort listen{"127.0.0.1", 9480};
@@ -56,6 +58,7 @@ struct Config {
   } rules;
   std::vector<ReceiverConfig> receivers;
   std::optional<DrillConfig> drill;
+  std::optional<HeartbeatConfig> heartbeat;
 };
 
 // Reads the files and the rule files that they name. kInvalid with every fault, a line each.

@@ -123,6 +123,32 @@ void WriteNotices(TextWriter& page, const std::vector<ReceiverCounters>& receive
   }
 }
 
+void WriteLag(TextWriter& page, const LagHistograms& stages) {
+  page.Family("cloud_alertd_notice_lag_seconds", MetricType::kHistogram,
+              "How long accepted notices took, by stage; from the event, its retries included, in "
+              "total.");
+  for (std::size_t stage = 0; stage < kLagStages.size(); ++stage) {
+    const LagHistogram& histogram = stages[stage];
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < histogram.buckets.size(); ++i) {
+      count += histogram.buckets[i];
+      LabelText labels("stage", kLagStages[stage]);
+      labels.Add("le", i < kLagBounds.size() ? fmt::format("{}", kLagBounds[i]) : "+Inf");
+      page.SuffixedSample("_bucket", labels.text(), static_cast<double>(count));
+    }
+    const LabelText labels("stage", kLagStages[stage]);
+    page.SuffixedSample("_sum", labels.text(), histogram.sum_s);
+    page.SuffixedSample("_count", labels.text(), static_cast<double>(count));
+  }
+}
+
+void WritePulse(TextWriter& page, const PulseFigures& pulse) {
+  page.Family("cloud_alertd_heartbeats_total", MetricType::kCounter,
+              "Requests to the heartbeat's address, by outcome.");
+  page.Sample(LabelText("outcome", "answered").text(), pulse.heartbeats_sent);
+  page.Sample(LabelText("outcome", "failed").text(), pulse.heartbeats_failed);
+}
+
 }  // namespace
 
 void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
@@ -130,6 +156,8 @@ void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
   WriteCollect(page, input.collect);
   WriteRules(page, input.rules);
   WriteNotices(page, input.receivers);
+  WriteLag(page, input.lag);
+  WritePulse(page, input.pulse);
 }
 
 }  // namespace atalaya::alertd

@@ -6,6 +6,8 @@
 
 #include "alertd/collect/collector.h"
 #include "alertd/notify/counters.h"
+#include "alertd/notify/notice_lag.h"
+#include "alertd/pulse.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "telemetry/text_writer.h"
 
@@ -24,6 +26,8 @@ struct MetricsInput {
   CollectFigures collect;
   RuleTotals rules;
   std::vector<ReceiverCounters> receivers;
+  LagHistograms lag;
+  PulseFigures pulse;
 };
 
 // alertd's own families, those of the history aside (docs/reference/cloud_alertd.md lists them).

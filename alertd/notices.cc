@@ -20,6 +20,7 @@ Status Notices::Configure(const Config& config, const std::string& external_url)
   delivering.external_url = external_url;
   delivering.clock = &clock_;
   delivering.counters = &counters_;
+  delivering.lag = &lag_;
 
   std::unique_ptr<Deliverer> old;
   {

@@ -20,8 +20,8 @@ namespace atalaya::alertd {
 // Threads: Process and Wake from the rules' thread, Configure from the main one.
 class Notices {
  public:
-  Notices(std::string state_path, const Clock& clock, NotifyCounters& counters)
-      : state_path_(std::move(state_path)), clock_(clock), counters_(counters) {}
+  Notices(std::string state_path, const Clock& clock, NotifyCounters& counters, NoticeLag& lag)
+      : state_path_(std::move(state_path)), clock_(clock), counters_(counters), lag_(lag) {}
 
   // Before Configure. `silences` outlives this.
   void SetSilences(const SilenceBook& silences) { silences_ = &silences; }
@@ -45,6 +45,7 @@ class Notices {
   const std::string state_path_;
   const Clock& clock_;
   NotifyCounters& counters_;
+  NoticeLag& lag_;
   const SilenceBook* silences_ = nullptr;
   std::mutex mutex_;  // Guards what follows.
   LabelMap external_labels_;

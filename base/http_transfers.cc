@@ -1,7 +1,10 @@
 #include "base/http_transfers.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -56,6 +59,7 @@ struct Transfer {
   curl_slist* headers = nullptr;
   std::size_t header_bytes = 0;
   bool too_long = false;
+  bool link_local = false;  // Refused for its address.
   char error_text[CURL_ERROR_SIZE] = "";
 
   Transfer(HttpClientRequest the_request, HttpTransfers::Callback the_callback)
@@ -98,6 +102,26 @@ std::size_t OnHeader(char* data, std::size_t, std::size_t length, void* target) 
   value = first == std::string_view::npos ? "" : value.substr(first, last - first + 1);
   transfer->reply.headers[name] = std::string(value);
   return length;
+}
+
+bool IsLinkLocal(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    const auto* in4 = reinterpret_cast<const sockaddr_in*>(address);
+    return (ntohl(in4->sin_addr.s_addr) >> 16) == 0xa9fe;  // 169.254.0.0/16
+  }
+  if (address->sa_family != AF_INET6) return false;
+  const in6_addr& in6 = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  return IN6_IS_ADDR_LINKLOCAL(&in6) ||
+         (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 169 && in6.s6_addr[13] == 254);
+}
+
+curl_socket_t OpenSocket(void* target, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(target);
+  if (transfer->request.refuse_link_local && IsLinkLocal(&address->addr)) {
+    transfer->link_local = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 Status CheckRequest(const HttpClientRequest& request) {
@@ -155,7 +179,9 @@ void Prepare(Transfer* transfer, CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_PROXY, request.proxy.c_str());
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &OpenSocket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   // A connection that is kept needs no name; and libcurl goes through all it knows at each request.
   curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
@@ -164,6 +190,10 @@ void Prepare(Transfer* transfer, CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
   if (!request.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, request.ca_file.c_str());
+  if (!request.certificate_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, request.certificate_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key_file.c_str());
+  }
   if (!request.username.empty()) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
     curl_easy_setopt(easy, CURLOPT_USERNAME, request.username.c_str());
@@ -193,6 +223,8 @@ Result<HttpClientReply> Outcome(Transfer* transfer, CURLcode code) {
     transfer->reply.duration = std::chrono::microseconds(total_us);
     return std::move(transfer->reply);
   }
+  if (transfer->link_local)
+    return Fail(ErrorCode::kInvalid, "{}: its address is link-local, which is refused", origin);
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return Fail(ErrorCode::kTimeout, "{}: no complete reply within {} ms", origin,
                 transfer->request.timeout.count());

@@ -20,7 +20,11 @@ struct HttpClientRequest {
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string username = {}, password = {};  // Basic auth where `username` is not empty.
   std::string bearer_token = {};
-  std::string ca_file = {};  // "" takes the system's.
+  std::string ca_file = {};                          // "" takes the system's.
+  std::string certificate_file = {}, key_file = {};  // The client's own, PEM; "" has none.
+  std::string proxy =
+      {};  // "http://host:port"; "" connects directly, whatever the environment says.
+  bool refuse_link_local = false;  // An address in 169.254.0.0/16 or fe80::/10 is kInvalid.
   std::chrono::milliseconds timeout{10'000};
   std::size_t body_limit_bytes = 16u << 20;  // A longer reply, once unpacked, is kLimit.
   bool gzip = false;                         // Asks for a packed reply; it is unpacked.
@@ -40,9 +44,8 @@ struct HttpClientLimits {
 };
 
 // Sends requests through libcurl on an event loop, many at once; connections are kept and reused.
-// Redirects are not followed. Only http and https; no proxy, whatever the environment says. Errors
-// name scheme, host and port only: a path may hold a secret.
-// Threads: that of the loop, or any while it does not run.
+// Redirects are not followed. Only http and https. Errors name scheme, host and port only: a path
+// may hold a secret. Threads: that of the loop, or any while it does not run.
 class HttpTransfers {
  public:
   // Called from the loop; must not block, and may send the next request. A transport failure is

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "alertd/notify/channel.h"
+#include "alertd/notify/enqueue.h"
 #include "alertd/notify/notice.h"
 #include "alertd/notify/outbox_store.h"
 #include "alertd/notify/retry.h"
@@ -28,6 +29,7 @@ constexpr std::size_t kMaxWorkers = 8;  // Deliveries that block, at the same ti
 constexpr milliseconds kLongestWait{60'000};
 constexpr milliseconds kDatabaseRetry{1'000};
 constexpr std::int64_t kGiveUpAfterMs = std::int64_t{3} * 24 * 3600 * 1000;
+constexpr std::size_t kMaxUndelivered = 500;  // Bytes of why a fallback gets a notice.
 constexpr std::int64_t kPruneEveryNs = std::int64_t{600} * 1'000'000'000;
 
 double RandomShare() {
@@ -68,6 +70,8 @@ struct Deliverer::Impl {
   void TakeOutcomes();
   void Begin(Lane& lane);
   void Settle(Lane& lane);
+  Status Record(const Lane& lane, const AttemptEnd& end);
+  const ReceiverConfig* FallbackOf(const Lane& lane) const;
   AttemptEnd Judge(Lane& lane) const;
   void Count(const Lane& lane, const AttemptEnd& end) const;
   void LogChange(Lane& lane, const AttemptEnd& end);
@@ -155,12 +159,40 @@ void Deliverer::Impl::Begin(Lane& lane) {
 // Until the database took the outcome the lane stays busy: what was accepted is not sent again.
 void Deliverer::Impl::Settle(Lane& lane) {
   const AttemptEnd end = Judge(lane);
-  const Status recorded = RecordAttempt(database, end);
-  if (!recorded) return NoteDatabase(recorded);
+  if (const Status recorded = Record(lane, end); !recorded) return NoteDatabase(recorded);
   Count(lane, end);
   LogChange(lane, end);
   lane.in_flight.reset();
   lane.outcome.reset();
+}
+
+// What is refused for good goes to the fallback, in the transaction that marks it failed.
+Status Deliverer::Impl::Record(const Lane& lane, const AttemptEnd& end) {
+  const ReceiverConfig* fallback = end.state == OutboxState::kFailed ? FallbackOf(lane) : nullptr;
+  if (fallback == nullptr) return RecordAttempt(database, end);
+  Result<Notice> notice = DecodeNotice(lane.in_flight->content);
+  // One that cannot be read cannot be told by anybody, and a fallback's is not handed on again.
+  if (!notice || !notice->undelivered.empty()) return RecordAttempt(database, end);
+  notice->undelivered =
+      CutText(fmt::format("{}: {}", lane.receiver.name, end.error), kMaxUndelivered);
+  notice->receiver = fallback->name;
+  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
+  if (!transaction) return Forward(transaction.error());
+  if (Status recorded = RecordAttempt(database, end); !recorded) return recorded;
+  const EnqueueTimes times{end.now_ms, lane.in_flight->event_ns, lane.in_flight->evaluated_ns};
+  for (const std::string& target : TargetsOf(*fallback)) {
+    if (Status queued = EnqueueNotice(database, *fallback, target, *notice, times); !queued)
+      return queued;
+  }
+  return transaction->Commit();
+}
+
+const ReceiverConfig* Deliverer::Impl::FallbackOf(const Lane& lane) const {
+  if (lane.receiver.fallback.empty()) return nullptr;
+  const auto found =
+      std::find_if(options.receivers.begin(), options.receivers.end(),
+                   [&](const auto& one) { return one.name == lane.receiver.fallback; });
+  return found == options.receivers.end() ? nullptr : &*found;
 }
 
 AttemptEnd Deliverer::Impl::Judge(Lane& lane) const {
@@ -194,7 +226,12 @@ AttemptEnd Deliverer::Impl::Judge(Lane& lane) const {
 }
 
 void Deliverer::Impl::Count(const Lane& lane, const AttemptEnd& end) const {
-  if (end.state == OutboxState::kSent) options.counters->AddSent(lane.receiver.name);
+  if (end.state == OutboxState::kSent) {
+    options.counters->AddSent(lane.receiver.name);
+    OutboxRow row = *lane.in_flight;
+    row.accepted_ns = end.accepted_ns;
+    options.lag->Add(row);
+  }
   if (end.state == OutboxState::kFailed) options.counters->AddFailed(lane.receiver.name);
   if (end.state == OutboxState::kWaiting) options.counters->AddRetried(lane.receiver.name);
 }
@@ -262,7 +299,7 @@ Deliverer::Deliverer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Deliverer>> Deliverer::Start(DelivererOptions options,
                                                     SqliteDatabase database) {
-  ATALAYA_CHECK(options.counters != nullptr);
+  ATALAYA_CHECK(options.counters != nullptr && options.lag != nullptr);
   if (!options.random) options.random = RandomShare;
   std::set<std::string> names;
   for (const ReceiverConfig& receiver : options.receivers) {

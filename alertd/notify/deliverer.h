@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alertd/notify/counters.h"
+#include "alertd/notify/notice_lag.h"
 #include "alertd/notify/receiver_config.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -19,6 +20,7 @@ struct DelivererOptions {
   std::string external_url;  // Where people open the page: "http://127.0.0.1:9480".
   const Clock* clock = &SystemClock();
   NotifyCounters* counters = nullptr;  // Not owned; outlives the deliverer; required.
+  NoticeLag* lag = nullptr;            // Likewise.
   std::function<double()> random;      // 0 <= x < 1, for jitter; empty takes the kernel's.
 };
 
@@ -27,7 +29,8 @@ struct DelivererOptions {
 // same id; nothing else repeats.
 //
 // Failed attempts are repeated after 1, 2, 4 ... 300 s with jitter, or when the receiver's
-// Retry-After says; what a receiver refuses for good is marked failed. Each change between working
+// Retry-After says; what a receiver refuses for good, or does not take for three days, is marked
+// failed and handed on to its fallback once. Each change between working
 // and failing is logged once per receiver and recipient. Rows whose receiver is no longer
 // configured are dropped at the start, and counted. History beyond kOutboxHistoryMs and
 // kMaxHistoryRows is removed.

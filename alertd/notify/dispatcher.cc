@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "alertd/notify/enqueue.h"
 #include "alertd/notify/notice.h"
 #include "alertd/notify/outbox_store.h"
 #include "base/check.h"
@@ -36,11 +37,6 @@ telemetry::Labels GroupLabels(const Alert& alert) {
 
 std::string GroupKey(const telemetry::Labels& group_labels) {
   return fmt::format("{{}}:{}", group_labels.ToString());
-}
-
-std::vector<std::string> Targets(const ReceiverConfig& receiver) {
-  if (receiver.kind == ReceiverKind::kEmail) return receiver.email.to;
-  return {""};
 }
 
 bool Wants(const DispatcherOptions& options, const ReceiverConfig& receiver, const Alert& alert) {
@@ -76,7 +72,6 @@ class ReceiverPass {
   Result<std::string> ThreadId(const std::string& group_key, const std::string& notice_id,
                                bool ends);
   Result<std::size_t> Write(const std::string& group_key, Group& group);
-  Status Enqueue(Notice notice, const std::string& target, const Group& group);
   std::string NewId() const;
 
   const DispatcherOptions& options_;
@@ -243,40 +238,13 @@ Result<std::size_t> ReceiverPass::Write(const std::string& group_key, Group& gro
     std::move(group.resolved.begin(), group.resolved.end(), std::back_inserter(notice.alerts));
   if (!receiver_.send_resolved && !group.resolved.empty() && !notice.firing()) return 0;
   ArrangeAlerts(notice);
-  const std::vector<std::string> targets = Targets(receiver_);
+  const std::vector<std::string> targets = TargetsOf(receiver_);
+  const EnqueueTimes times{now_ms_, group.event_ns, options_.clock->SteadyNs()};
   for (const std::string& target : targets) {
-    if (Status done = Enqueue(notice, target, group); !done) return Forward(done.error());
+    if (Status done = EnqueueNotice(database_, receiver_, target, notice, times); !done)
+      return Forward(done.error());
   }
   return targets.size();
-}
-
-Status ReceiverPass::Enqueue(Notice notice, const std::string& target, const Group& group) {
-  OutboxRow row;
-  row.event_ns = group.event_ns;
-  row.next_attempt_ms = now_ms_;
-  const Result<std::optional<OutboxRow>> waiting =
-      FindWaiting(database_, receiver_.name, target, notice.group_key);
-  if (!waiting) return Forward(waiting.error());
-  if (*waiting) {
-    const Result<Notice> older = DecodeNotice((*waiting)->content);
-    if (!older) return Forward(older.error());
-    MergeInto(notice, *older);
-    row.attempts = (*waiting)->attempts;
-    row.next_attempt_ms = (*waiting)->next_attempt_ms;
-    if ((*waiting)->event_ns != 0) row.event_ns = (*waiting)->event_ns;
-    if (Status merged = MarkMerged(database_, (*waiting)->id, now_ms_); !merged) return merged;
-  }
-  row.notice_id = notice.id;
-  row.receiver = receiver_.name;
-  row.kind = ReceiverKindName(receiver_.kind);
-  row.target = target;
-  row.group_key = notice.group_key;
-  row.status = NoticeStatus(notice);
-  row.created_ms = now_ms_;
-  row.summary = NoticeSummary(notice);
-  row.content = EncodeNotice(notice);
-  row.evaluated_ns = options_.clock->SteadyNs();
-  return InsertWaiting(database_, row);
 }
 
 std::string ReceiverPass::NewId() const {

@@ -54,6 +54,8 @@ std::string TextPart(const Notice& notice, std::string_view external_url) {
   }
   if (const std::size_t left_out = LeftOut(notice); left_out > 0)
     text += fmt::format("\n... and {} more.\n", left_out);
+  if (!notice.undelivered.empty())
+    text += fmt::format("\nNot delivered to {}\n", OneLine(notice.undelivered));
   if (!external_url.empty()) text += fmt::format("\n{}\n", external_url);
   return text;
 }
@@ -83,6 +85,8 @@ std::string HtmlPart(const Notice& notice, std::string_view external_url) {
     html += HtmlAlert(notice.alerts[i]);
   if (const std::size_t left_out = LeftOut(notice); left_out > 0)
     html += fmt::format("<p>... and {} more.</p>\n", left_out);
+  if (!notice.undelivered.empty())
+    html += fmt::format("<p>Not delivered to {}</p>\n", EscapeHtml(OneLine(notice.undelivered)));
   if (!external_url.empty())
     html += fmt::format("<p><a href=\"{0}\">{0}</a></p>\n", EscapeHtml(external_url));
   return html + "</body></html>\n";

@@ -74,6 +74,7 @@ Notice NoticeFromJson(const json& object) {
   for (const json& alert : object.at("alerts")) notice.alerts.push_back(AlertFromJson(alert));
   object.at("truncated").get_to(notice.truncated);
   object.at("created_ms").get_to(notice.created_ms);
+  notice.undelivered = object.value("undelivered", "");
   return notice;
 }
 
@@ -166,6 +167,7 @@ std::string EncodeNotice(const Notice& notice) {
       {"truncated", notice.truncated}, {"created_ms", notice.created_ms}};
   json& alerts = object["alerts"] = json::array();
   for (const NoticeAlert& alert : notice.alerts) alerts.push_back(AlertToJson(alert));
+  if (!notice.undelivered.empty()) object["undelivered"] = notice.undelivered;
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

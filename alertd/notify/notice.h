@@ -42,6 +42,8 @@ struct Notice {
   std::vector<NoticeAlert> alerts;  // Firing ones first, then by start and labels.
   std::uint64_t truncated = 0;      // Alerts left out for kMaxAlertsPerNotice.
   std::int64_t created_ms = 0;
+  std::string
+      undelivered;  // `ops: HTTP status 404`: who refused it, where this is a fallback; or "".
 
   bool firing() const;  // Whether any alert fires.
   std::size_t FiringCount() const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "alertd/notify/webhook_content.h"
+#include "alertd/notify/webhook_signature.h"
 #include "base/file.h"
 
 namespace atalaya::alertd {
@@ -38,6 +40,70 @@ std::chrono::milliseconds Timeout(ConfigTable& table, std::chrono::milliseconds 
   return timeout;
 }
 
+// One alert, for a template to be tried on.
+Notice SampleNotice() {
+  NoticeAlert alert;
+  alert.labels = telemetry::Labels({{"alertname", "Sample"}, {"severity", "warning"}});
+  alert.annotations = {{"summary", "a sample"}};
+  alert.firing = true;
+  Notice notice;
+  notice.receiver = "sample";
+  notice.group_labels.Set("alertname", "Sample");
+  notice.alerts = {alert};
+  return notice;
+}
+
+void ReadFormat(ConfigTable& table, WebhookConfig& webhook) {
+  const std::string format =
+      table.OneOf("format", "alertmanager", {"alertmanager", "slack", "ntfy"});
+  if (format == "slack") webhook.format = WebhookFormat::kSlack;
+  if (format == "ntfy") webhook.format = WebhookFormat::kNtfy;
+  webhook.content_type = table.String("content_type", webhook.content_type);
+  const std::string body = table.String("body");
+  if (body.empty()) {
+    if (table.Has("content_type")) table.Fault("content_type", "goes with body only");
+    return;
+  }
+  if (table.Has("format")) table.Fault("format", "either format or body, not both");
+  webhook.format = WebhookFormat::kTemplate;
+  Result<TextTemplate> parsed = TextTemplate::Parse(body);
+  if (!parsed) return table.Fault("body", parsed.error().message);
+  const Result<std::string> tried = RenderTemplate(*parsed, SampleNotice(), "");
+  if (!tried) return table.Fault("body", tried.error().message);
+  webhook.body = std::move(*parsed);
+}
+
+void ReadSigningKeys(ConfigTable& table, WebhookConfig& webhook) {
+  for (const std::string_view key : {"signing_secret_file", "old_signing_secret_file"}) {
+    if (!table.Has(key)) continue;
+    const std::string secret = table.Secret(key);
+    if (secret.empty()) continue;  // Its fault is noted.
+    std::optional<std::string> signing_key = SigningKey(secret);
+    if (!signing_key) {
+      table.Fault(key, fmt::format("the file must hold whsec_ and {} to {} bytes in base64",
+                                   kMinSigningKeyBytes, kMaxSigningKeyBytes));
+      continue;
+    }
+    webhook.signing_keys.push_back(std::move(*signing_key));
+  }
+  if (table.Has("old_signing_secret_file") && !table.Has("signing_secret_file"))
+    table.Fault("old_signing_secret_file", "goes with signing_secret_file only");
+}
+
+// Files that are read at each connection; looked at now, so that --check-config finds a missing
+// one.
+void ReadClientCertificate(ConfigTable& table, WebhookConfig& webhook) {
+  webhook.certificate_file = table.Path("certificate_file");
+  webhook.key_file = table.Path("key_file");
+  if (webhook.certificate_file.empty() != webhook.key_file.empty())
+    return table.Fault("certificate_file and key_file go together");
+  if (webhook.key_file.empty()) return;
+  if (const Status secret = CheckSecretFile(webhook.key_file); !secret)
+    table.Fault("key_file", secret.error().message);
+  if (const auto certificate = ReadFile(webhook.certificate_file); !certificate)
+    table.Fault("certificate_file", certificate.error().message);
+}
+
 WebhookConfig ReadWebhook(ConfigTable table) {
   WebhookConfig webhook;
   webhook.url = table.RequiredString("url");
@@ -45,6 +111,13 @@ WebhookConfig ReadWebhook(ConfigTable table) {
     table.Fault("url", fmt::format("\"{}\" is not a web address (write http://host/path or "
                                    "https://host/path)",
                                    webhook.url));
+  ReadFormat(table, webhook);
+  ReadSigningKeys(table, webhook);
+  ReadClientCertificate(table, webhook);
+  webhook.proxy = table.String("proxy");
+  if (!webhook.proxy.empty() && !HasScheme(webhook.proxy, {"http://"}))
+    table.Fault("proxy",
+                fmt::format("\"{}\" is not a proxy (write http://host:3128)", webhook.proxy));
   webhook.bearer_token = table.Secret("bearer_token_file");
   webhook.username = table.String("username");
   webhook.password = table.Secret("password_file");
@@ -116,6 +189,7 @@ ReceiverConfig ReadReceiver(ConfigTable& table) {
     table.Fault("name", fmt::format("expected up to {} printable bytes", kMaxNameBytes));
   receiver.drill = table.Bool("drill", false);
   receiver.send_resolved = table.Bool("send_resolved", true);
+  receiver.fallback = table.String("fallback");
 
   const bool to_stdout = table.Bool("stdout", false);
   const int kinds = static_cast<int>(table.Has("webhook")) + static_cast<int>(table.Has("email")) +

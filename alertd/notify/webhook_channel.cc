@@ -2,7 +2,9 @@
 
 #include "alertd/notify/channel.h"
 #include "alertd/notify/retry.h"
-#include "alertd/notify/webhook_payload.h"
+#include "alertd/notify/webhook_content.h"
+#include "alertd/notify/webhook_signature.h"
+#include "base/log.h"
 #include "base/version.h"
 
 namespace atalaya::alertd {
@@ -42,19 +44,34 @@ class WebhookChannel final : public Channel {
       : config_(receiver.webhook), context_(context) {}
 
   void Deliver(const Notice& notice, const std::string& /*target*/, Done done) override {
+    const Clock* clock = context_.clock;
+    WebhookContent content = RenderWebhook(config_, notice, context_.external_url);
+    if (!content.error.empty())
+      LogWarning("receiver \"{}\": its template failed: {}", notice.receiver, content.error);
     HttpClientRequest request;
     request.method = "POST";
     request.url = config_.url;
-    request.body = RenderWebhookPayload(notice, context_.external_url);
-    request.headers = {{"Content-Type", "application/json"},
-                       {"User-Agent", fmt::format("cloud_alertd/{}", kVersion)},
-                       {"webhook-id", notice.id}};
+    request.body = std::move(content.body);
+    request.headers = std::move(content.headers);
+    request.headers.emplace_back("Content-Type", content.type);
+    request.headers.emplace_back("User-Agent", fmt::format("cloud_alertd/{}", kVersion));
+    request.headers.emplace_back("webhook-id", notice.id);
+    if (!config_.signing_keys.empty()) {
+      const std::int64_t now_s = clock->NowMs() / 1000;
+      request.headers.emplace_back("webhook-timestamp", std::to_string(now_s));
+      request.headers.emplace_back(
+          "webhook-signature",
+          WebhookSignature(config_.signing_keys, notice.id, now_s, request.body));
+    }
     request.username = config_.username;
     request.password = config_.password;
     request.bearer_token = config_.bearer_token;
     request.ca_file = config_.ca_file;
+    request.certificate_file = config_.certificate_file;
+    request.key_file = config_.key_file;
+    request.proxy = config_.proxy;
+    request.refuse_link_local = true;
     request.timeout = config_.timeout;
-    const Clock* clock = context_.clock;
     context_.http->Send(std::move(request),
                         [clock, done = std::move(done)](const Result<HttpClientReply>& reply) {
                           done(Judge(reply, *clock));

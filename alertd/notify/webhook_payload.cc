@@ -51,6 +51,7 @@ std::string RenderWebhookPayload(const Notice& notice, std::string_view external
   payload["version"] = "4";
   payload["groupKey"] = notice.group_key;
   payload["truncatedAlerts"] = notice.truncated;
+  if (!notice.undelivered.empty()) payload["undelivered"] = notice.undelivered;
   return payload.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 

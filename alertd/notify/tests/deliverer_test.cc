@@ -131,6 +131,7 @@ class DelivererTest : public testing::Test {
     options.external_url = "http://127.0.0.1:9480";
     options.clock = &clock_;
     options.counters = &counters_;
+    options.lag = &lag_;
     options.random = [] { return 0.5; };
     Result<std::unique_ptr<Deliverer>> started =
         Deliverer::Start(std::move(options), OpenTestState(folder_));
@@ -187,6 +188,7 @@ class DelivererTest : public testing::Test {
   TestFolder folder_;
   SharedClock clock_;
   NotifyCounters counters_;
+  NoticeLag lag_;
   SqliteDatabase database_;
   std::vector<ReceiverConfig> receivers_;
   std::unique_ptr<Deliverer> deliverer_;
@@ -388,6 +390,58 @@ TEST_F(DelivererTest, WritesMailsAsFiles) {
       ReadFile(std::filesystem::path(box.email.directory) / (row.notice_id + ".eml"));
   ASSERT_TRUE(mail) << mail.error().message;
   EXPECT_THAT(*mail, HasSubstr("\r\nTo: a@example.org,\r\n b@example.org\r\n"));
+}
+
+TEST_F(DelivererTest, WhatIsRefusedForGoodGoesToTheFallbackOnce) {
+  Receiver refusing({Answer(404)}), also_refusing({Answer(410)});
+  ReceiverConfig ops = WebhookReceiver("ops", refusing.url());
+  ops.fallback = "backup";
+  ReceiverConfig backup = WebhookReceiver("backup", also_refusing.url());
+  backup.drill = true;  // So that it hears of nothing but what others refused.
+  backup.fallback = "ops";
+  Start({ops, backup});
+  Notify({FiringAlert("Down", "a")});
+  const std::vector<OutboxRow> rows = WaitForState(OutboxState::kFailed, 2);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].receiver, "backup");
+  EXPECT_EQ(rows[0].notice_id, rows[1].notice_id);
+  const HttpRequest request = also_refusing.WaitForRequests(1).at(0);
+  EXPECT_THAT(request.body, HasSubstr(R"("undelivered":"ops: HTTP status 404")"));
+  EXPECT_THAT(request.body, HasSubstr(R"("receiver":"backup")"));
+}
+
+TEST_F(DelivererTest, MeasuresTheWayOfWhatWasAccepted) {
+  Receiver receiver;
+  Start({WebhookReceiver("ops", receiver.url())});
+  Notify({FiringAlert("Down", "a")});
+  WaitForState(OutboxState::kSent);
+  WaitFor([this](const auto&) { return counters_.Snapshot()[0].sent == 1u; });
+  const LagHistograms stages = lag_.Snapshot();
+  std::uint64_t counted = 0;
+  for (const std::uint64_t bucket : stages[3].buckets) counted += bucket;
+  EXPECT_EQ(counted, 1u);
+}
+
+TEST(NoticeLag, PutsEachStageIntoItsBucket) {
+  NoticeLag lag;
+  OutboxRow row;
+  row.event_ns = 1;
+  row.evaluated_ns = row.event_ns + 3'000'000;   // 3 ms
+  row.stored_ns = row.evaluated_ns + 1'000'000;  // 1 ms, the bound itself.
+  row.accepted_ns = row.stored_ns + 400'000'000'000;
+  lag.Add(row);
+  row.event_ns = 0;
+  lag.Add(row);
+  const LagHistograms stages = lag.Snapshot();
+  EXPECT_EQ(stages[0].buckets[2], 1u);
+  EXPECT_EQ(stages[1].buckets[0], 2u);
+  EXPECT_EQ(stages[2].buckets.back(), 2u);
+  EXPECT_EQ(stages[3].buckets.back(), 2u);
+  EXPECT_DOUBLE_EQ(stages[1].sum_s, 0.002);
+  row.evaluated_ns = row.accepted_ns + 1;  // Before a reboot.
+  NoticeLag none;
+  none.Add(row);
+  EXPECT_EQ(none.Snapshot()[3].sum_s, 0);
 }
 
 }  // namespace

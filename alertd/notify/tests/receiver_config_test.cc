@@ -84,5 +84,41 @@ TEST(ReceiverConfig, NamesEachFaultAndWhatWasExpected) {
             "test.toml:3:51: bearer_token_file: /no: cannot open: No such file or directory");
 }
 
+TEST(ReceiverConfig, ReadsFormatSignatureCertificateProxyAndFallback) {
+  const TestFolder folder;
+  const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+  ASSERT_TRUE(WriteFileAtomic(folder.path() / "new", secret, 0600));
+  ASSERT_TRUE(WriteFileAtomic(folder.path() / "old", secret, 0600));
+  ASSERT_TRUE(WriteFileAtomic(folder.path() / "me.pem", "certificate"));
+  ASSERT_TRUE(WriteFileAtomic(folder.path() / "me.key", "key", 0600));
+  const Read read = ReadText(R"(name = "chat"
+fallback = "mailbox"
+[receiver.webhook]
+url = "https://chat/hook"
+format = "slack"
+signing_secret_file = "new"
+old_signing_secret_file = "old"
+certificate_file = "me.pem"
+key_file = "me.key"
+proxy = "http://proxy:3128")",
+                             folder.path() / "alertd.toml");
+  EXPECT_EQ(read.faults, "");
+  EXPECT_EQ(read.receiver.fallback, "mailbox");
+  EXPECT_EQ(read.receiver.webhook.format, WebhookFormat::kSlack);
+  EXPECT_EQ(read.receiver.webhook.signing_keys.size(), 2u);
+  EXPECT_EQ(read.receiver.webhook.key_file, (folder.path() / "me.key").string());
+  EXPECT_EQ(read.receiver.webhook.proxy, "http://proxy:3128");
+}
+
+TEST(ReceiverConfig, ABodyIsATemplateThatIsTriedAtOnce) {
+  const Read good = ReadText(R"(name = "x"
+webhook = { url = "http://h/", body = "{{ .CommonLabels.alertname }}", content_type = "text/plain" })");
+  EXPECT_EQ(good.faults, "");
+  EXPECT_EQ(good.receiver.webhook.format, WebhookFormat::kTemplate);
+  const Read bad = ReadText(R"(name = "x"
+webhook = { url = "http://h/", body = "{{ .Alert }}" })");
+  EXPECT_EQ(bad.faults, "test.toml:3:39: body: there is no .Alert here");
+}
+
 }  // namespace
 }  // namespace atalaya::alertd
