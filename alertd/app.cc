@@ -11,6 +11,7 @@
 #include "alertd/notices.h"
 #include "alertd/pulse.h"
 #include "alertd/rules/rule_runner.h"
+#include "alertd/rules/selectors.h"
 #include "alertd/state_db.h"
 #include "base/file.h"
 #include "base/http_server.h"
@@ -179,9 +180,9 @@ Status App::Impl::StartRules() {
   options.clock = &clock;
   options.interval = config.rules.interval;
   options.drill = config.drill;
-  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) {
+  options.append = [this](std::span<const telemetry::SeriesSample> samples) {
     const std::lock_guard lock(append_mutex);
-    return store->Append(samples);
+    return store->AppendHeld(samples);
   };
   options.on_changed = [this](SqliteDatabase& database, std::span<const Alert> changed,
                               std::int64_t now_ms) {
@@ -189,6 +190,11 @@ Status App::Impl::StartRules() {
   };
   options.tell_again = [this] { return silences->TakeChanged(); };
   options.on_stored = [this] { notices.Wake(); };
+  options.has_series = [this](const std::vector<telemetry::Matcher>& matchers) {
+    const std::int64_t now_ms = clock.NowMs();
+    const std::int64_t from_ms = now_ms - std::chrono::milliseconds(kSeriesSeenWithin).count();
+    return !store->Series({matchers}, from_ms, now_ms).empty();
+  };
   options.looked_until_ms = LookedUntil(*store, started_ms);
   Result<SqliteDatabase> database = OpenStateDb(state_path);
   if (!database) return Forward(database.error());

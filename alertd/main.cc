@@ -64,7 +64,6 @@ int main(int argc, char** argv) {
   Result<std::unique_ptr<alertd::App>> app =
       alertd::App::Create(options->config_files, std::move(*config));
   if (!app) return End(app.error(), kRuntimeError);
-  malloc_trim(0);  // To read thousands of rules takes several times the memory that they need.
   Status ended = (*app)->Run(stop);
   return ended ? 0 : End(ended.error(), kRuntimeError);
 }

@@ -3,8 +3,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/duration.h"
@@ -25,11 +27,67 @@ ConfigPlace PlaceOf(const std::string& file, const toml::source_region& region) 
           static_cast<std::uint32_t>(region.begin.column)};
 }
 
+// The byte of `text` at which a line and column begin, both from 1; its end where there is none.
+// `is_wide`: columns count characters, rather than bytes.
+std::size_t OffsetOf(std::string_view text, std::size_t line, std::size_t column, bool is_wide) {
+  std::size_t at = 0;
+  while (at < text.size() && line > 1) line -= text[at++] == '\n' ? 1 : 0;
+  for (std::size_t i = 1; at < text.size() && i < column; ++i) {
+    do ++at;
+    while (is_wide && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);
+  }
+  return at;
+}
+
+// The other way round, columns in characters.
+ConfigPlace PlaceAt(const std::string& file, std::string_view text, std::size_t offset) {
+  ConfigPlace place{file, 1, 1};
+  for (const char c : text.substr(0, offset)) {
+    if (c == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+// Where the characters of a string that stands at `from` begin, behind its quotes.
+std::size_t ContentOf(std::string_view text, std::size_t from) {
+  for (const std::string_view quotes : {"\"\"\"", "'''"}) {
+    if (!text.substr(from).starts_with(quotes)) continue;
+    from += quotes.size();
+    return from + (text.substr(from).starts_with('\n') ? 1 : 0);  // It is no part of the string.
+  }
+  return from + 1;
+}
+
+// `7:12: what` taken apart; nothing where no place is in front.
+struct Placed {
+  std::size_t line = 0;
+  std::size_t column = 0;
+  std::string_view what;
+};
+std::optional<Placed> SplitPlace(std::string_view message) {
+  Placed placed;
+  const char* const end = message.data() + message.size();
+  const auto line = std::from_chars(message.data(), end, placed.line);
+  if (line.ec != std::errc() || line.ptr == end || *line.ptr != ':') return std::nullopt;
+  const auto column = std::from_chars(line.ptr + 1, end, placed.column);
+  if (column.ec != std::errc()) return std::nullopt;
+  placed.what = {column.ptr, static_cast<std::size_t>(end - column.ptr)};
+  if (!placed.what.starts_with(": ")) return std::nullopt;
+  placed.what.remove_prefix(2);
+  return placed;
+}
+
 }  // namespace
 
 // What the tables of one file share.
 struct ConfigFile::Impl {
   std::string file;
+  std::string text;
   toml::table document;
   std::vector<NotedFault> faults;
   std::vector<std::shared_ptr<ConfigTable::Node>>
@@ -299,6 +357,21 @@ void ConfigTable::Fault(std::string_view key, std::string_view message) {
   node_->file->Note(Place(key), fmt::format("{}: {}", key, message));
 }
 
+void ConfigTable::FaultWithin(std::string_view key, std::string_view message) {
+  const std::optional<Placed> placed = SplitPlace(message);
+  const toml::node* node = node_->Find(key);
+  if (!placed || node == nullptr || !node->is_string()) return Fault(key, message);
+  const std::string& value = node->as_string()->get();
+  const std::string_view text = node_->file->text;
+  const toml::source_position begin = node->source().begin;
+  const std::size_t content = ContentOf(text, OffsetOf(text, begin.line, begin.column, true));
+  if (content > text.size() || text.substr(content, value.size()) != value)
+    return Fault(key, message);
+  const std::size_t offset = content + OffsetOf(value, placed->line, placed->column, false);
+  node_->file->Note(PlaceAt(node_->file->file, text, offset),
+                    fmt::format("{}: {}", key, placed->what));
+}
+
 void ConfigTable::Fault(std::string_view message) { node_->file->Note(Place(), message); }
 
 ConfigFile::ConfigFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -315,6 +388,7 @@ Result<ConfigFile> ConfigFile::Load(const std::string& path) {
 Result<ConfigFile> ConfigFile::Parse(std::string_view text, const std::string& name) {
   auto impl = std::make_unique<Impl>();
   impl->file = name;
+  impl->text = text;
   try {
     impl->document = toml::parse(text, name);
   } catch (const toml::parse_error& error) {

@@ -78,6 +78,10 @@ class ConfigTable {
 
   // Notes a fault at `key`'s value: `file:line:column: key: message`.
   void Fault(std::string_view key, std::string_view message);
+  // Notes a fault of what `key`'s string says. Where `message` begins with a place in that string
+  // (`1:7: unexpected end`, columns in bytes), that place in the file is named instead; where
+  // escapes in the string leave it unclear, both are.
+  void FaultWithin(std::string_view key, std::string_view message);
   // Notes a fault of the table itself: `file:line:column: message`.
   void Fault(std::string_view message);
 

@@ -51,24 +51,46 @@ std::string Origin(const std::string& url) {
   return origin;
 }
 
+// What the bodies of all replies under way take, and may.
+struct BodyBudget {
+  std::size_t limit = 0;
+  std::size_t used = 0;
+};
+
 struct Transfer {
   HttpClientRequest request;
   HttpTransfers::Callback callback;
   HttpClientReply reply;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
+  BodyBudget& budget;
+  std::size_t reply_bytes = 0;  // Of the budget.
   std::size_t header_bytes = 0;
   bool too_long = false;
   bool link_local = false;  // Refused for its address.
+  bool over_budget = false;
   char error_text[CURL_ERROR_SIZE] = "";
 
-  Transfer(HttpClientRequest the_request, HttpTransfers::Callback the_callback)
-      : request(std::move(the_request)), callback(std::move(the_callback)) {}
+  Transfer(HttpClientRequest the_request, HttpTransfers::Callback the_callback,
+           BodyBudget& the_budget)
+      : request(std::move(the_request)), callback(std::move(the_callback)), budget(the_budget) {}
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer() {
+    budget.used -= reply_bytes;
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
+  }
+
+  // Makes room in the body, by doubling it; false where the budget has none.
+  bool Reserve(std::size_t more) {
+    const std::size_t needed = reply.body.size() + more;
+    if (needed <= reply_bytes) return true;
+    const std::size_t bytes = std::max(needed, 2 * reply_bytes);
+    if (bytes - reply_bytes > budget.limit - budget.used) return false;
+    reply.body.reserve(bytes);
+    budget.used += bytes - std::exchange(reply_bytes, bytes);
+    return true;
   }
 };
 
@@ -76,6 +98,10 @@ std::size_t OnBody(char* data, std::size_t, std::size_t length, void* target) {
   auto* transfer = static_cast<Transfer*>(target);
   if (length > transfer->request.body_limit_bytes - transfer->reply.body.size()) {
     transfer->too_long = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  if (!transfer->Reserve(length)) {
+    transfer->over_budget = true;
     return CURL_WRITEFUNC_ERROR;
   }
   transfer->reply.body.append(data, length);
@@ -210,6 +236,10 @@ void Prepare(Transfer* transfer, CURL* easy) {
 
 Result<HttpClientReply> Outcome(Transfer* transfer, CURLcode code) {
   const std::string origin = Origin(transfer->request.url);
+  if (transfer->over_budget) {
+    return Fail(ErrorCode::kBusy, "{}: all replies under way together may take {} bytes", origin,
+                transfer->budget.limit);
+  }
   if (transfer->too_long) {
     return Fail(ErrorCode::kLimit, "{}: the reply is longer than {} bytes", origin,
                 transfer->request.body_limit_bytes);
@@ -258,6 +288,7 @@ struct HttpTransfers::Impl {
 
   EventLoop& loop;
   const HttpClientLimits limits;
+  BodyBudget bodies{limits.body_bytes, 0};
   CURLM* multi = nullptr;
   TimerId timer = 0;
   std::unordered_map<int, std::unique_ptr<Socket>> sockets;
@@ -363,7 +394,7 @@ void HttpTransfers::Impl::Begin(HttpClientRequest request, Callback callback) {
     return callback(Fail(ErrorCode::kLimit, "{}: {} HTTP requests are already under way",
                          Origin(request.url), limits.requests));
   }
-  auto transfer = std::make_unique<Transfer>(std::move(request), std::move(callback));
+  auto transfer = std::make_unique<Transfer>(std::move(request), std::move(callback), bodies);
   CURL* easy = TakeEasy();
   Prepare(transfer.get(), easy);
   active.emplace(easy, std::move(transfer));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,6 +42,8 @@ struct HttpClientLimits {
   std::size_t requests = 1'024;          // Waiting and under way together; further ones are kLimit.
   std::size_t connections = 128;         // At once, to all hosts; further requests wait.
   std::size_t connections_per_host = 8;  // So that one slow host leaves room for others.
+  // Memory for the bodies of all replies under way; a reply that would take more is kBusy.
+  std::size_t body_bytes = std::numeric_limits<std::size_t>::max();
 };
 
 // Sends requests through libcurl on an event loop, many at once; connections are kept and reused.
@@ -49,8 +52,8 @@ struct HttpClientLimits {
 class HttpTransfers {
  public:
   // Called from the loop; must not block, and may send the next request. A transport failure is
-  // kIo, a deadline kTimeout, a long body kLimit, a URL or header that is none kInvalid; any status
-  // is a reply.
+  // kIo, a deadline kTimeout, a long body kLimit, one for which no memory is left kBusy, a URL or
+  // header that is none kInvalid; any status is a reply.
   using Callback = std::function<void(Result<HttpClientReply>)>;
 
   HttpTransfers(EventLoop& loop, HttpClientLimits limits);  // `loop` must outlive it.

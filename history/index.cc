@@ -45,7 +45,8 @@ Result<Test> TestOf(const Matcher& matcher) {
 }  // namespace
 
 void LabelIndex::Add(SeriesId id, const Labels& labels) {
-  for (const auto& [name, value] : labels) Insert(postings_[name][value], id);
+  for (const auto& [name, value] : labels)
+    Insert(postings_[std::string(name)][std::string(value)], id);
   Insert(all_, id);
 }
 

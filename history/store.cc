@@ -315,7 +315,7 @@ std::vector<std::string> Store::LabelNames(const Selectors& selectors, std::int6
                                            std::int64_t to_ms) const {
   std::set<std::string> names;
   impl_->EachSeries(selectors, from_ms, to_ms, [&](const Labels& labels) {
-    for (const auto& pair : labels) names.insert(pair.first);
+    for (const auto& [label, value] : labels) names.emplace(label);
   });
   return {names.begin(), names.end()};
 }

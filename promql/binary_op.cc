@@ -285,7 +285,7 @@ Labels MatchLabels(const Labels& labels, bool on, const std::vector<std::string>
   std::vector<Labels::Pair> pairs;
   for (const auto& pair : labels) {
     const bool named = std::find(names.begin(), names.end(), pair.first) != names.end();
-    if (on ? named : !named && pair.first != telemetry::kMetricName) pairs.push_back(pair);
+    if (on ? named : !named && pair.first != telemetry::kMetricName) pairs.emplace_back(pair);
   }
   return Labels(std::move(pairs));
 }

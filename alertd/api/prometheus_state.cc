@@ -77,6 +77,11 @@ void WriteRule(JsonWriter& json, const RuleStatus& rule) {
   if (!rule.is_recording) WriteAlerting(json, rule);
   json.Field("health", !rule.evaluated ? "unknown" : rule.last_error.empty() ? "ok" : "err");
   if (!rule.last_error.empty()) json.Field("lastError", rule.last_error);
+  if (!rule.unmatched.empty()) {
+    json.Key("unmatchedSelectors").BeginArray();
+    for (const std::string& selector : rule.unmatched) json.String(selector);
+    json.EndArray();
+  }
   json.Key("evaluationTime").Number(Seconds(rule.evaluation_time));
   json.Field("lastEvaluation", TimeText(rule.last_evaluation_ms));
   json.Field("type", rule.is_recording ? "recording" : "alerting").EndObject();

@@ -50,9 +50,12 @@ std::size_t SampleQueue::queued_batches() const {
 }
 
 void SampleQueue::DropOne() {
-  auto victim = std::find_if(batches_.begin(), batches_.end(),
-                             [](const SampleBatch& batch) { return batch.event_ns == 0; });
-  if (victim == batches_.end()) victim = batches_.begin();
+  const auto worth = [](const SampleBatch& batch) {
+    return (batch.durable ? 2 : 0) + (batch.event_ns != 0 ? 1 : 0);
+  };
+  const auto victim = std::min_element(
+      batches_.begin(), batches_.end(),
+      [&](const SampleBatch& a, const SampleBatch& b) { return worth(a) < worth(b); });
   waiting_samples_ -= victim->samples.size();
   batches_.erase(victim);
   if (dropped_++ == 0)

@@ -13,14 +13,16 @@ enum class ScrapeFaultKind : std::uint8_t {
   kTimeout,
   kStatus,  // Any answer but 200.
   kBodyLimit,
+  kMemoryLimit,  // kMaxPageBytesTogether.
   kSampleLimit,
   kLabelLimit,
   kSyntax,
 };
 
 // As cloud_alertd_scrapes_failed_total{reason} has them, in the order of the enum.
-inline constexpr std::array<std::string_view, 7> kScrapeFaultNames = {
-    "connection", "timeout", "status", "body_limit", "sample_limit", "label_limit", "syntax"};
+inline constexpr std::array<std::string_view, 8> kScrapeFaultNames = {
+    "connection",   "timeout",      "status",      "body_limit",
+    "memory_limit", "sample_limit", "label_limit", "syntax"};
 
 struct ScrapeFault {
   ScrapeFaultKind kind = ScrapeFaultKind::kConnection;

@@ -102,7 +102,7 @@ Labels ScrapeSeries::NameSeries(std::vector<Labels::Pair> pairs) const {
   if (rules_.honor_labels) {
     // An empty label of the page counts: so a page can do without the target's.
     for (const auto& pair : target_) {
-      if (!page_has(pair.first)) pairs.push_back(pair);
+      if (!page_has(pair.first)) pairs.emplace_back(pair);
     }
     return Labels(std::move(pairs));
   }

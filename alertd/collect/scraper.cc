@@ -30,7 +30,8 @@ constexpr int kStatusOk = 200;
 // Every target may hang at once, and one that is replaced meanwhile beside it.
 constexpr HttpClientLimits kClientLimits{.requests = 2 * kMaxTargets,
                                          .connections = 2 * kMaxTargets,
-                                         .connections_per_host = 2 * kMaxTargets};
+                                         .connections_per_host = 2 * kMaxTargets,
+                                         .body_bytes = kMaxPageBytesTogether};
 
 HttpClientRequest RequestFor(const ScrapeTarget& target, const ScrapeConfig& config) {
   HttpClientRequest request;
@@ -55,6 +56,7 @@ std::optional<ScrapeFault> FaultOf(const Result<HttpClientReply>& reply) {
   const ErrorCode code = reply.error().code;
   return ScrapeFault{code == ErrorCode::kTimeout ? ScrapeFaultKind::kTimeout
                      : code == ErrorCode::kLimit ? ScrapeFaultKind::kBodyLimit
+                     : code == ErrorCode::kBusy  ? ScrapeFaultKind::kMemoryLimit
                                                  : ScrapeFaultKind::kConnection,
                      reply.error().message};
 }

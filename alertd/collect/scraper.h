@@ -14,6 +14,10 @@ namespace atalaya::alertd {
 // A target is looked at within so much of becoming one, then in its own turn.
 inline constexpr std::chrono::milliseconds kFirstScrapeWithin{1'000};
 
+// What the pages of all targets take while they come, unpacked: were it not for this, a thousand
+// hostile ones could each hold up to their body_size_limit until their timeout.
+inline constexpr std::size_t kMaxPageBytesTogether = 128u << 20;
+
 // Fetches pages of metrics, each target at its own interval, many at once. A page is taken whole or
 // not at all: what is too long, has too many series or cannot be read is a failed scrape with the
 // reason; alertd/collect/scrape_series.h says what becomes of its samples. Each scrape also yields

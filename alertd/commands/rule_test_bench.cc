@@ -22,7 +22,8 @@ Result<std::unique_ptr<RuleTestBench>> RuleTestBench::Create(std::vector<Rule> r
   options.clock = &bench->clock_;
   options.interval = interval;
   options.append = [source = &bench->source_](const auto& samples) -> Status {
-    for (const telemetry::LabelledSample& each : samples) source->Add(each.labels, each.sample);
+    for (const telemetry::SeriesSample& each : samples)
+      source->Add(each.series->labels, each.sample);
     return {};
   };
   Result<std::unique_ptr<RuleEngine>> engine =

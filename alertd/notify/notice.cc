@@ -128,7 +128,7 @@ telemetry::Labels CommonLabels(const Notice& notice) {
   if (notice.alerts.empty()) return {};
   telemetry::Labels common = notice.alerts.front().labels;
   for (const NoticeAlert& alert : notice.alerts) {
-    for (const auto& [name, value] : std::vector(common.pairs())) {
+    for (const auto& [name, value] : telemetry::Labels(common)) {
       if (alert.labels.Get(name) != value) common.Remove(name);
     }
   }

@@ -25,7 +25,7 @@ promql::ExprPtr ReadExpr(ConfigTable& table, std::string_view key) {
   if (text.empty()) return nullptr;
   const Result<promql::ExprPtr> parsed = ParseRuleExpr(text);
   if (parsed) return *parsed;
-  table.Fault(key, parsed.error().message);
+  table.FaultWithin(key, parsed.error().message);
   return nullptr;
 }
 
@@ -33,8 +33,9 @@ void AddTemplate(ConfigTable& table, std::string_view key, const std::string& na
                  const std::string& text, std::map<std::string, TextTemplate>& into) {
   Result<TextTemplate> parsed = TextTemplate::Parse(text);
   if (!parsed) {
-    table.Fault(key, fmt::format("{}{}", name == key ? "" : name + ": ", parsed.error().message));
-    return;
+    const std::string& message = parsed.error().message;
+    return name == key ? table.FaultWithin(key, message)
+                       : table.Fault(key, fmt::format("{}: {}", name, message));
   }
   into.insert_or_assign(name, std::move(*parsed));
 }

@@ -1,8 +1,8 @@
 #include "alertd/rules/rule_engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
-#include <unordered_map>
 
 #include "alertd/rules/down_targets.h"
 #include "alertd/rules/selectors.h"
@@ -16,6 +16,8 @@ namespace {
 
 using telemetry::LabelledSample;
 using telemetry::Labels;
+using telemetry::Series;
+using telemetry::SeriesSample;
 
 // Changes that wait for a database that fails; beyond it the oldest are given up, and counted.
 constexpr std::size_t kMaxUnstoredChanges = 100'000;
@@ -40,30 +42,56 @@ bool ReadsAny(const promql::ExprPtr& expr, const std::set<std::string>& written)
   return false;
 }
 
-// The ALERTS and ALERTS_FOR_STATE samples of an active alert.
-void AddAlertSamples(const Alert& alert, std::int64_t now_ms, std::vector<LabelledSample>& out) {
-  Labels state = alert.labels;
-  state.Set(telemetry::kMetricName, "ALERTS");
-  state.Set("alertstate", alert.state == AlertState::kFiring ? "firing" : "pending");
-  out.push_back({std::move(state), {now_ms, 1}});
-  Labels since = alert.labels;
-  since.Set(telemetry::kMetricName, "ALERTS_FOR_STATE");
-  // Whole seconds, as Prometheus writes them.
-  out.push_back({std::move(since), {now_ms, static_cast<double>(alert.active_since_ms / 1000)}});
+bool SameBits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+// What a rule makes of one sample.
+struct Verdict {
+  Labels identity;
+  std::string drill;  // The value of kDrillLabel, or "".
+  const LabelledSample* sample;
+};
+
+Verdict VerdictOf(const Rule& rule, const LabelledSample& sample) {
+  Labels labels = OutputLabels(rule, sample);
+  std::string drill(labels.Get(kDrillLabel));
+  return {Identity(std::move(labels)), std::move(drill), &sample};
+}
+
+// kInvalid names the labels that two of them have.
+Status CheckDistinct(const std::vector<Verdict>& verdicts) {
+  std::vector<const Labels*> all;
+  for (const Verdict& verdict : verdicts) all.push_back(&verdict.identity);
+  std::sort(all.begin(), all.end(), [](const Labels* a, const Labels* b) { return *a < *b; });
+  const auto twice = std::adjacent_find(all.begin(), all.end(),
+                                        [](const Labels* a, const Labels* b) { return *a == *b; });
+  if (twice == all.end()) return {};
+  return Fail(ErrorCode::kInvalid, "two series give an alert the same labels {}",
+              (*twice)->ToString());
 }
 
 }  // namespace
 
 struct RuleEngine::Impl {
-  using Active = std::unordered_map<Labels, Alert>;
+  // An alert that is pending or firing.
+  struct Active {
+    Alert alert;
+    std::uint64_t judgement = 0;  // The last one that yielded it.
+    bool expanded = false;        // The annotations are those of the rule and the value.
+    AlertState written_state = AlertState::kInactive;    // What `state_series` says.
+    std::shared_ptr<Series> state_series, since_series;  // ALERTS and ALERTS_FOR_STATE, or null.
+  };
 
   struct Entry {
     Rule rule;
     std::string key;
-    Active active;
-    WrittenSeries written;
-    bool reads_written = false;  // Must see what the rules before it wrote.
-    std::size_t group = 0;       // In `groups`.
+    std::map<Labels, Active> active;  // By identity.
+    WrittenSeries written;            // Of a recording rule.
+    bool reads_written = false;       // Must see what the rules before it wrote.
+    std::size_t group = 0;            // In `groups`.
+    bool looked_for_series = false;
+    std::vector<std::string> unmatched;  // Selectors that no series matches.
     bool evaluated = false;
     std::string last_error;
     std::int64_t last_evaluation_ms = 0;
@@ -92,14 +120,17 @@ struct RuleEngine::Impl {
   void EvaluateRule(Entry& entry, const Moment& moment);
   Status Judge(Entry& entry, const Moment& moment);
   Status Record(Entry& entry, std::vector<LabelledSample> samples, const Moment& moment);
-  void Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
-              const Moment& moment);
+  void Begin(Alert& alert, const Verdict& verdict, std::int64_t now_ms) const;
+  void Expand(Active& active, const Rule& rule, const LabelledSample& sample, std::int64_t now_ms);
+  void Update(Entry& entry, const Verdict& verdict, const Moment& moment);
   bool MayBegin(const Rule& rule, const Moment& moment) const;
-  Status Vanished(Entry& entry, const std::set<Labels>& seen, const Moment& moment);
+  Status Vanished(Entry& entry, const Moment& moment);
   Result<bool> KeptByNoData(const Entry& entry, const Alert& alert, const Moment& moment);
   bool KeptFiring(Entry& entry, Alert& alert, const Moment& moment);
-  void WriteAlerts(Entry& entry, std::int64_t now_ms);
+  void WriteAlert(Active& active, std::int64_t now_ms);
+  void EndSeries(const std::shared_ptr<Series>& series, std::int64_t now_ms);
   void Flush();
+  void FindUnmatched(const Moment& moment);
   void EndAlert(const std::string& key, Alert alert, ResolveReason reason, const Moment& moment);
   void Note(const std::string& key, const Alert& alert, std::int64_t now_ms, bool tell);
   Status Store(std::int64_t now_ms);
@@ -111,14 +142,17 @@ struct RuleEngine::Impl {
   promql::Engine engine;
   std::vector<Entry> entries;
   std::vector<Group> groups;
-  std::vector<StoredAlert> orphans;         // Of rules that are gone.
-  std::vector<WrittenSeries> ended;         // Likewise.
-  std::vector<LabelledSample> to_append;    // What rules wrote since the last Flush.
-  std::optional<DownTargets> down_targets;  // At the evaluation under way, once asked for.
-  std::string append_error;                 // Of the last Flush, or "".
+  std::set<std::string> written_metrics;       // By rules.
+  std::int64_t next_look_ms = 0;               // For unmatched selectors.
+  std::vector<StoredAlert> orphans;            // Of rules that are gone.
+  std::vector<std::shared_ptr<Series>> ended;  // Likewise.
+  std::vector<SeriesSample> to_append;         // What rules wrote since the last Flush.
+  std::optional<DownTargets> down_targets;     // At the evaluation under way, once asked for.
+  std::string append_error;                    // Of the last Flush, or "".
   std::vector<Change> unstored;
   bool tell_all = false;  // Every firing alert goes to on_changed with the next commit.
   std::optional<std::int64_t> settled_since_ms;  // Every target was looked at then.
+  std::uint64_t judgement = 0;                   // Counts them.
   RuleTotals totals;
 };
 
@@ -128,14 +162,17 @@ void RuleEngine::Impl::SetRules(std::vector<Rule> rules) {
   entries.clear();
   entries.reserve(rules.size());
   groups.clear();
+  next_look_ms = 0;
   const std::vector<std::string> keys = RuleKeys(rules);
   for (std::size_t i = 0; i < rules.size(); ++i) {
     Entry entry;
     entry.key = keys[i];
     entry.rule = std::move(rules[i]);
-    if (const auto found = kept.find(entry.key); found != kept.end()) {
+    const auto found = kept.find(entry.key);
+    if (found != kept.end() && found->second.rule.IsRecording() == entry.rule.IsRecording()) {
       entry.active = std::move(found->second.active);
       entry.written = std::move(found->second.written);
+      for (auto& [identity, active] : entry.active) active.expanded = false;
       kept.erase(found);
     }
     const bool same_group = !entries.empty() && entries.back().rule.group == entry.rule.group &&
@@ -145,20 +182,24 @@ void RuleEngine::Impl::SetRules(std::vector<Rule> rules) {
     entries.push_back(std::move(entry));
   }
   for (auto& [key, entry] : kept) {
-    ended.push_back(std::move(entry.written));
-    for (auto& [identity, alert] : entry.active) orphans.push_back({key, std::move(alert), 0});
+    entry.written.Give(ended);
+    for (auto& [identity, active] : entry.active) {
+      ended.insert(ended.end(), {active.state_series, active.since_series});
+      orphans.push_back({key, std::move(active.alert), 0});
+    }
   }
   MarkRulesThatReadWritten();
 }
 
 void RuleEngine::Impl::MarkRulesThatReadWritten() {
-  std::set<std::string> written = {"ALERTS", "ALERTS_FOR_STATE"};
+  written_metrics = {"ALERTS", "ALERTS_FOR_STATE"};
   for (const Entry& entry : entries) {
-    if (entry.rule.IsRecording()) written.insert(entry.rule.record);
+    if (entry.rule.IsRecording()) written_metrics.insert(entry.rule.record);
   }
   for (Entry& entry : entries) {
     for (const promql::ExprPtr& expr : {entry.rule.expr, entry.rule.recover})
-      entry.reads_written = entry.reads_written || (expr != nullptr && ReadsAny(expr, written));
+      entry.reads_written =
+          entry.reads_written || (expr != nullptr && ReadsAny(expr, written_metrics));
   }
 }
 
@@ -175,7 +216,7 @@ void RuleEngine::Impl::Restore(std::vector<StoredAlert> stored) {
     if (entry == entries.end()) {
       orphans.push_back(std::move(each));
     } else {
-      entry->active.insert_or_assign(Identity(alert.labels), std::move(alert));
+      entry->active[Identity(alert.labels)].alert = std::move(alert);
     }
   }
 }
@@ -213,29 +254,43 @@ bool RuleEngine::Impl::MayBegin(const Rule& rule, const Moment& moment) const {
   return moment.now_ms - *settled_since_ms >= std::min(rule.sight->count(), blind_ms);
 }
 
-void RuleEngine::Impl::Update(Entry& entry, const Labels& labels, const LabelledSample& sample,
-                              const Moment& moment) {
-  const auto [place, is_new] = entry.active.try_emplace(Identity(labels));
-  Alert& alert = place->second;
-  if (is_new) {
-    alert.labels = labels;
-    alert.state = AlertState::kPending;
-    alert.active_since_ms = moment.now_ms;
-    if (options.drill) {
-      const auto& match = options.drill->match;
-      if (std::all_of(match.begin(), match.end(),
-                      [&](const auto& pair) { return labels.Get(pair.first) == pair.second; }))
-        alert.labels.Set(kDrillLabel, "true");
-    }
-  }
+void RuleEngine::Impl::Begin(Alert& alert, const Verdict& verdict, std::int64_t now_ms) const {
+  alert.labels = verdict.identity;
+  alert.labels.Set(kDrillLabel, verdict.drill);
+  alert.state = AlertState::kPending;
+  alert.active_since_ms = now_ms;
+  if (!options.drill) return;
+  const auto& match = options.drill->match;
+  if (std::all_of(match.begin(), match.end(),
+                  [&](const auto& pair) { return alert.labels.Get(pair.first) == pair.second; }))
+    alert.labels.Set(kDrillLabel, "true");
+}
+
+// Makes the annotations those of the sample, unless they are.
+void RuleEngine::Impl::Expand(Active& active, const Rule& rule, const LabelledSample& sample,
+                              std::int64_t now_ms) {
+  Alert& alert = active.alert;
+  if (active.expanded && SameBits(alert.value, sample.sample.value)) return;
   alert.value = sample.sample.value;
-  alert.immediate = entry.rule.immediate;
+  bool asked = false;
   alert.annotations = ExpandAnnotations(
-      entry.rule, sample, [&](const std::string& text) -> Result<std::vector<LabelledSample>> {
+      rule, sample, [&](const std::string& text) -> Result<std::vector<LabelledSample>> {
+        asked = true;
         const Result<promql::ExprPtr> expr = promql::Parse(text);
         if (!expr) return Forward(expr.error());
-        return EvaluateVector(engine, *expr, moment.now_ms);
+        return EvaluateVector(engine, *expr, now_ms);
       });
+  active.expanded = !asked;  // What a query yields may change at any time.
+}
+
+void RuleEngine::Impl::Update(Entry& entry, const Verdict& verdict, const Moment& moment) {
+  const auto [place, is_new] = entry.active.try_emplace(verdict.identity);
+  Active& active = place->second;
+  Alert& alert = active.alert;
+  if (is_new) Begin(alert, verdict, moment.now_ms);
+  active.judgement = judgement;
+  alert.immediate = entry.rule.immediate;
+  Expand(active, entry.rule, *verdict.sample, moment.now_ms);
   const bool held_again = std::exchange(alert.kept_since_ms, 0) != 0;
   const bool due = alert.state == AlertState::kPending &&
                    moment.now_ms - alert.active_since_ms >= entry.rule.for_duration.count();
@@ -270,11 +325,10 @@ bool RuleEngine::Impl::KeptFiring(Entry& entry, Alert& alert, const Moment& mome
 }
 
 // Ends what the expression no longer yields, unless something keeps it.
-Status RuleEngine::Impl::Vanished(Entry& entry, const std::set<Labels>& seen,
-                                  const Moment& moment) {
+Status RuleEngine::Impl::Vanished(Entry& entry, const Moment& moment) {
   std::vector<Labels> gone;
-  for (const auto& [identity, alert] : entry.active) {
-    if (!seen.contains(identity)) gone.push_back(identity);
+  for (const auto& [identity, active] : entry.active) {
+    if (active.judgement != judgement) gone.push_back(identity);
   }
   if (gone.empty() || !moment.settled) return {};
   const Rule& rule = entry.rule;
@@ -283,16 +337,22 @@ Status RuleEngine::Impl::Vanished(Entry& entry, const std::set<Labels>& seen,
   const auto recovered = EvaluateByIdentity(engine, rule, rule.recover, moment.now_ms);
   if (!recovered) return Forward(recovered.error());
   for (const Labels& identity : gone) {
-    Alert& alert = entry.active.at(identity);
+    Active& active = entry.active.at(identity);
+    Alert& alert = active.alert;
     const auto value = present->find(identity);
     const bool is_present = rule.presence == nullptr || value != present->end();
-    if (value != present->end()) alert.value = value->second;
+    if (value != present->end()) {
+      alert.value = value->second;
+      active.expanded = false;
+    }
     if (alert.state == AlertState::kFiring) {
       if (is_present && rule.recover != nullptr && !recovered->contains(identity)) continue;
       const Result<bool> kept = is_present ? false : KeptByNoData(entry, alert, moment);
       if (!kept) return Forward(kept.error());
       if (*kept || KeptFiring(entry, alert, moment)) continue;
     }
+    EndSeries(active.state_series, moment.now_ms);
+    EndSeries(active.since_series, moment.now_ms);
     EndAlert(entry.key, std::move(alert),
              is_present ? ResolveReason::kRecovered : ResolveReason::kNoLongerReported, moment);
     entry.active.erase(identity);
@@ -300,11 +360,25 @@ Status RuleEngine::Impl::Vanished(Entry& entry, const std::set<Labels>& seen,
   return {};
 }
 
-void RuleEngine::Impl::WriteAlerts(Entry& entry, std::int64_t now_ms) {
-  if (!options.append) return;
-  std::vector<LabelledSample> samples;
-  for (const auto& [identity, alert] : entry.active) AddAlertSamples(alert, now_ms, samples);
-  entry.written.Write(std::move(samples), now_ms, to_append);
+void RuleEngine::Impl::EndSeries(const std::shared_ptr<Series>& series, std::int64_t now_ms) {
+  if (series != nullptr) to_append.push_back({series, {now_ms, telemetry::StaleMarker()}});
+}
+
+void RuleEngine::Impl::WriteAlert(Active& active, std::int64_t now_ms) {
+  const Alert& alert = active.alert;
+  if (active.written_state != alert.state) {
+    EndSeries(active.state_series, now_ms);
+    Labels labels = alert.labels;
+    labels.Set("alertstate", alert.state == AlertState::kFiring ? "firing" : "pending");
+    active.state_series = telemetry::NamedSeries(std::move(labels), "ALERTS");
+    active.written_state = alert.state;
+  }
+  if (active.since_series == nullptr)
+    active.since_series = telemetry::NamedSeries(alert.labels, "ALERTS_FOR_STATE");
+  to_append.push_back({active.state_series, {now_ms, 1}});
+  // Whole seconds, as Prometheus writes them.
+  const auto since_s = static_cast<double>(alert.active_since_ms / 1000);
+  to_append.push_back({active.since_series, {now_ms, since_s}});
 }
 
 Status RuleEngine::Impl::Record(Entry& entry, std::vector<LabelledSample> samples,
@@ -332,32 +406,52 @@ Status RuleEngine::Impl::Judge(Entry& entry, const Moment& moment) {
                 entry.rule.IsRecording() ? "series" : "alerts", limit);
   }
   if (entry.rule.IsRecording()) return Record(entry, std::move(*samples), moment);
-  std::vector<Labels> labels;
-  std::set<Labels> seen;
-  for (const LabelledSample& sample : *samples) {
-    labels.push_back(OutputLabels(entry.rule, sample));
-    if (!seen.insert(Identity(labels.back())).second)
-      return Fail(ErrorCode::kInvalid, "two series give an alert the same labels {}",
-                  labels.back().ToString());
-  }
+  std::vector<Verdict> verdicts;
+  for (const LabelledSample& sample : *samples) verdicts.push_back(VerdictOf(entry.rule, sample));
+  if (Status distinct = CheckDistinct(verdicts); !distinct) return distinct;
+  ++judgement;
   const bool may_begin = MayBegin(entry.rule, moment);
-  for (std::size_t i = 0; i < samples->size(); ++i) {
-    if (may_begin || entry.active.contains(Identity(labels[i])))
-      Update(entry, labels[i], (*samples)[i], moment);
+  for (const Verdict& verdict : verdicts) {
+    if (may_begin || entry.active.contains(verdict.identity)) Update(entry, verdict, moment);
   }
-  if (Status ended_gone = Vanished(entry, seen, moment); !ended_gone) return ended_gone;
-  WriteAlerts(entry, moment.now_ms);
+  if (Status ended_gone = Vanished(entry, moment); !ended_gone) return ended_gone;
+  if (!options.append) return {};
+  for (auto& [identity, active] : entry.active) WriteAlert(active, moment.now_ms);
   return {};
 }
 
 // Hands over what rules wrote. A failure is said once; the samples are the store's to keep.
 void RuleEngine::Impl::Flush() {
   if (to_append.empty() || !options.append) return;
-  const Status appended = options.append(std::exchange(to_append, {}));
+  const Status appended = options.append(to_append);
+  to_append.clear();
   const std::string error = appended ? "" : appended.error().message;
   if (error != append_error && !error.empty())
     LogError("what rules recorded cannot be saved: {}", error);
   append_error = error;
+}
+
+// Finds the rules that read what is not there, and says so once: most likely a name is mistyped.
+void RuleEngine::Impl::FindUnmatched(const Moment& moment) {
+  const std::int64_t every_ms = kUnmatchedLookEvery.count();
+  const bool early = moment.now_ms < next_look_ms && moment.now_ms >= next_look_ms - every_ms;
+  if (!options.has_series || !moment.settled || early) return;
+  next_look_ms = moment.now_ms + every_ms;
+  std::map<std::string, bool> known;
+  for (Entry& entry : entries) {
+    if (entry.looked_for_series && entry.unmatched.empty()) continue;
+    std::vector<std::string> unmatched;
+    for (const PlainSelector& selector : OutsideSelectors(entry.rule, written_metrics)) {
+      const auto [at, is_new] = known.try_emplace(selector.text);
+      if (is_new) at->second = options.has_series(selector.matchers);
+      if (!at->second) unmatched.push_back(selector.text);
+    }
+    if (!unmatched.empty() && !entry.looked_for_series)
+      LogWarning("rule {} ({}): no series matches {}", entry.key, entry.rule.place.ToString(),
+                 fmt::join(unmatched, ", "));
+    entry.unmatched = std::move(unmatched);
+    entry.looked_for_series = true;
+  }
 }
 
 void RuleEngine::Impl::ChooseDue(const Moment& moment) {
@@ -404,9 +498,9 @@ bool RuleEngine::Impl::Count() {
   bool kept = false;
   for (const Entry& entry : entries) {
     if (!entry.last_error.empty()) ++totals.failing;
-    for (const auto& [identity, alert] : entry.active) {
-      ++(alert.state == AlertState::kFiring ? totals.firing : totals.pending);
-      kept = kept || alert.kept_since_ms != 0;
+    for (const auto& [identity, active] : entry.active) {
+      ++(active.alert.state == AlertState::kFiring ? totals.firing : totals.pending);
+      kept = kept || active.alert.kept_since_ms != 0;
     }
   }
   return kept || totals.pending > 0;
@@ -414,8 +508,8 @@ bool RuleEngine::Impl::Count() {
 
 void RuleEngine::Impl::AddFiring(std::vector<Alert>& changed) const {
   for (const Entry& entry : entries) {
-    for (const auto& [identity, alert] : entry.active) {
-      if (alert.state == AlertState::kFiring) changed.push_back(alert);
+    for (const auto& [identity, active] : entry.active) {
+      if (active.alert.state == AlertState::kFiring) changed.push_back(active.alert);
     }
   }
 }
@@ -443,7 +537,7 @@ Status RuleEngine::Impl::Store(std::int64_t now_ms) {
     if (Status told = options.on_changed(database, changed, now_ms); !told) return told;
   }
   if (Status committed = transaction->Commit(); !committed) return committed;
-  unstored.clear();
+  unstored = {};  // Not cleared: a first evaluation may have begun thousands of alerts.
   tell_all = false;
   if (!changed.empty() && options.on_stored) options.on_stored();
   return {};
@@ -472,12 +566,12 @@ Status RuleEngine::Evaluate(const Moment& moment) {
   if (at.event_ns == 0) at.event_ns = begin_ns;
   for (StoredAlert& orphan : std::exchange(impl_->orphans, {}))
     impl_->EndAlert(orphan.rule, std::move(orphan.alert), ResolveReason::kNoLongerReported, at);
-  for (WrittenSeries& written : std::exchange(impl_->ended, {}))
-    written.Write({}, at.now_ms, impl_->to_append);
+  for (const auto& series : std::exchange(impl_->ended, {})) impl_->EndSeries(series, at.now_ms);
   for (Impl::Entry& entry : impl_->entries) {
     if (impl_->groups[entry.group].due) impl_->EvaluateRule(entry, at);
   }
   impl_->Flush();
+  impl_->FindUnmatched(at);
   impl_->totals.evaluated_at_ms = at.now_ms;
   const Status stored = impl_->Store(at.now_ms);
   impl_->totals.evaluation_time =
@@ -519,11 +613,12 @@ RulesSnapshot RuleEngine::Snapshot() const {
       status.annotations[name] = text.source();
     status.evaluated = entry.evaluated;
     status.last_error = entry.last_error;
+    status.unmatched = entry.unmatched;
     status.last_evaluation_ms = entry.last_evaluation_ms;
     status.evaluation_time = entry.evaluation_time;
-    for (const auto& [identity, alert] : entry.active) {
-      status.alerts.push_back(alert);
-      status.state = std::max(status.state, alert.state);
+    for (const auto& [identity, active] : entry.active) {
+      status.alerts.push_back(active.alert);
+      status.state = std::max(status.state, active.alert.state);
     }
     std::sort(status.alerts.begin(), status.alerts.end(),
               [](const Alert& a, const Alert& b) { return a.labels < b.labels; });

@@ -17,12 +17,16 @@
 #include "base/result.h"
 #include "base/sqlite.h"
 #include "promql/engine.h"
+#include "telemetry/series.h"
 #include "telemetry/series_source.h"
 
 namespace atalaya::alertd {
 
 // A rule's evaluation fails where it would make more.
 inline constexpr std::size_t kMaxAlertsPerRule = 10'000;
+
+// Selectors that match no series are looked for again after so long.
+inline constexpr std::chrono::milliseconds kUnmatchedLookEvery{60'000};
 
 // [drill]: alerts that become active with all of `match` are labelled drill="true".
 struct DrillConfig {
@@ -39,7 +43,7 @@ struct RuleEngineOptions {
 
   // Takes what rules write: recorded series, ALERTS and ALERTS_FOR_STATE, stale markers among them.
   // May be empty: then nothing is written.
-  std::function<Status(const std::vector<telemetry::LabelledSample>&)> append;
+  std::function<Status(std::span<const telemetry::SeriesSample>)> append;
 
   // Runs within the transaction that stores the new states; where it fails, nothing is stored and
   // the same changes come again with the next evaluation.
@@ -49,6 +53,10 @@ struct RuleEngineOptions {
   // Asked at each evaluation: whether every alert that fires is to go to on_changed again, as
   // somebody did not want to hear of some. May be empty.
   std::function<bool()> tell_again;
+
+  // Whether a series of the last kSeriesSeenWithin matches; asked of each selector once every
+  // target was looked at, then each kUnmatchedLookEvery of those that matched none. May be empty.
+  std::function<bool(const std::vector<telemetry::Matcher>&)> has_series;
 
   // After each commit that on_changed was part of.
   std::function<void()> on_stored;

@@ -1,5 +1,7 @@
 #include "alertd/rules/rule_runner.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -24,6 +26,7 @@ struct RuleRunner::Impl {
   std::unique_ptr<RuleEngine> engine;  // The thread's while `evaluating`, else under the mutex.
   std::function<bool()> settled;
   const Clock* clock = &SystemClock();
+  bool new_rules = true;    // Not evaluated since every target was looked at.
   std::string store_error;  // What the last evaluation could not store, or "".
 
   mutable std::mutex mutex;
@@ -75,7 +78,11 @@ RuleRunner::Impl::Steady::time_point RuleRunner::Impl::NextOwn() const {
 }
 
 void RuleRunner::Impl::EvaluateOnce(std::int64_t event, bool tick, std::optional<NewRules> rules) {
-  if (rules) engine->ReplaceRules(std::move(rules->rules), std::move(rules->drill));
+  if (rules) {
+    engine->ReplaceRules(std::move(rules->rules), std::move(rules->drill));
+    rules.reset();
+    new_rules = true;
+  }
   // Asked first: what is looked at during the evaluation is not in it.
   const bool is_settled = settled();
   const Status stored = engine->Evaluate({clock->NowMs(), event, is_settled, tick});
@@ -88,6 +95,9 @@ void RuleRunner::Impl::EvaluateOnce(std::int64_t event, bool tick, std::optional
     }
   }
   store_error = error;
+  // To read thousands of rules, and to begin their alerts, takes several times the memory that they
+  // need.
+  if (is_settled && std::exchange(new_rules, false)) malloc_trim(0);
 }
 
 RuleRunner::RuleRunner(std::unique_ptr<RuleEngine> engine, std::chrono::milliseconds interval,

@@ -26,6 +26,7 @@ struct RuleStatus {
   std::map<std::string, std::string> annotations;  // As written.
   bool evaluated = false;                          // At least once; the rest is void before.
   std::string last_error;                          // "" where the last evaluation went well.
+  std::vector<std::string> unmatched;              // Selectors that match no series.
   std::int64_t last_evaluation_ms = 0;
   std::chrono::nanoseconds evaluation_time{0};
   AlertState state = AlertState::kInactive;  // The highest of its alerts.

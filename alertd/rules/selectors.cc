@@ -1,5 +1,7 @@
 #include "alertd/rules/selectors.h"
 
+#include <algorithm>
+
 namespace atalaya::alertd {
 namespace {
 
@@ -41,6 +43,15 @@ void Collect(const ExprPtr& expr, std::vector<const promql::Selector*>& into) {
   for (const ExprPtr& child : ChildrenOf(*expr)) Collect(child, into);
 }
 
+// As it is written, but for its shift; null where there is no such thing.
+ExprPtr WithoutShift(const promql::Selector& selector) {
+  std::vector<telemetry::Matcher> matchers = selector.matchers;
+  if (!selector.name.empty())  // Which stands among the matchers as well.
+    std::erase_if(matchers, [](const auto& each) { return each.name == telemetry::kMetricName; });
+  const Result<ExprPtr> plain = promql::MakeSelector(selector.name, std::move(matchers));
+  return plain ? *plain : nullptr;
+}
+
 }  // namespace
 
 std::vector<const promql::Selector*> SelectorsOf(const ExprPtr& expr) {
@@ -55,6 +66,22 @@ std::string MetricOf(const promql::Selector& selector) {
       return matcher.value;
   }
   return selector.name;
+}
+
+std::vector<PlainSelector> OutsideSelectors(const Rule& rule,
+                                            const std::set<std::string>& written) {
+  std::vector<PlainSelector> outside;
+  if (rule.sight) return outside;
+  for (const promql::Selector* selector : SelectorsOf(rule.expr)) {
+    if (written.contains(MetricOf(*selector))) continue;
+    const ExprPtr plain = WithoutShift(*selector);
+    if (plain == nullptr) continue;
+    std::string text = promql::ToString(*plain);
+    if (std::none_of(outside.begin(), outside.end(),
+                     [&](const PlainSelector& each) { return each.text == text; }))
+      outside.push_back({std::move(text), selector->matchers});
+  }
+  return outside;
 }
 
 }  // namespace atalaya::alertd

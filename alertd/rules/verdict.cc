@@ -18,11 +18,10 @@ Result<std::vector<LabelledSample>> EvaluateVector(const promql::Engine& engine,
 }
 
 Labels OutputLabels(const Rule& rule, const LabelledSample& sample) {
-  Labels series = sample.labels;
-  series.Remove(telemetry::kMetricName);
-  Labels labels = series;
-  for (const auto& [name, text] : rule.labels)
-    labels.Set(name, text.Expand({series, sample.sample.value, {}}));
+  TemplateData data{sample.labels, sample.sample.value, {}};
+  data.labels.Remove(telemetry::kMetricName);
+  Labels labels = data.labels;
+  for (const auto& [name, text] : rule.labels) labels.Set(name, text.Expand(data));
   if (rule.IsRecording()) {
     labels.Set(telemetry::kMetricName, rule.record);
   } else {
@@ -34,6 +33,7 @@ Labels OutputLabels(const Rule& rule, const LabelledSample& sample) {
 std::map<std::string, std::string> ExpandAnnotations(const Rule& rule, const LabelledSample& sample,
                                                      const TemplateQuery& query) {
   std::map<std::string, std::string> annotations;
+  if (rule.annotations.empty()) return annotations;
   const TemplateData data{sample.labels, sample.sample.value, query};
   for (const auto& [name, text] : rule.annotations) annotations[name] = text.Expand(data);
   return annotations;

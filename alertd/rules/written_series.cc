@@ -5,15 +5,25 @@
 namespace atalaya::alertd {
 
 void WrittenSeries::Write(std::vector<telemetry::LabelledSample> samples, std::int64_t now_ms,
-                          std::vector<telemetry::LabelledSample>& out) {
-  std::set<telemetry::Labels> ended = std::exchange(last_, {});
+                          std::vector<telemetry::SeriesSample>& out) {
+  std::set<SeriesPtr, ByLabels> ended = std::exchange(last_, {});
   for (telemetry::LabelledSample& each : samples) {
-    ended.erase(each.labels);
-    last_.insert(each.labels);
-    out.push_back(std::move(each));
+    const auto known = ended.find(each.labels);
+    auto node = known != ended.end() ? ended.extract(known) : decltype(ended)::node_type();
+    if (node.empty()) {
+      out.push_back({std::make_shared<telemetry::Series>(std::move(each.labels)), each.sample});
+      last_.insert(out.back().series);
+    } else {
+      out.push_back({node.value(), each.sample});
+      last_.insert(std::move(node));
+    }
   }
-  for (const telemetry::Labels& labels : ended)
-    out.push_back({labels, {now_ms, telemetry::StaleMarker()}});
+  for (const SeriesPtr& series : ended) out.push_back({series, {now_ms, telemetry::StaleMarker()}});
+}
+
+void WrittenSeries::Give(std::vector<std::shared_ptr<telemetry::Series>>& out) {
+  out.insert(out.end(), last_.begin(), last_.end());
+  last_.clear();
 }
 
 }  // namespace atalaya::alertd

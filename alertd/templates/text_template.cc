@@ -67,7 +67,8 @@ class Expansion {
       for (const TemplateValue& each : *list)
         elements.push_back({{static_cast<double>(elements.size())}, each});
     } else if (const auto* labels = value.As<telemetry::Labels>()) {
-      for (const auto& [name, text] : *labels) elements.push_back({{name}, {text}});
+      for (const auto& [name, text] : *labels)
+        elements.push_back({{std::string(name)}, {std::string(text)}});
     }
     return elements;
   }

@@ -89,10 +89,11 @@ void RuleBench::MakeEngine(std::vector<Rule> rules) {
   options.source = source_.get();
   options.clock = &clock_;
   options.drill = drill_;
-  options.append = [this](const std::vector<telemetry::LabelledSample>& samples) -> Status {
-    for (const telemetry::LabelledSample& each : samples) {
-      source_->series[each.labels].push_back({each.sample.time_ms, each.sample.value});
-      written.push_back(each);
+  options.append = [this](std::span<const telemetry::SeriesSample> samples) -> Status {
+    for (const telemetry::SeriesSample& each : samples) {
+      const telemetry::Labels& labels = each.series->labels;
+      source_->series[labels].push_back({each.sample.time_ms, each.sample.value});
+      written.push_back({labels, each.sample});
     }
     return {};
   };

@@ -54,6 +54,27 @@ TEST(Config, NamesPlaceAndExpectationOfEveryFault) {
             "test.toml:3:8: name: expected a string");
 }
 
+TEST(Config, NamesThePlaceWithinAString) {
+  ConfigFile file = ParseOrDie(
+      "a = 'é = )'\n"
+      "b = \"\"\"\n  one\n  two )\n\"\"\"\n"
+      "c = \"tab\\t)\"\n"
+      "d = [1]\n");
+  ConfigTable root = file.Root();
+  for (const char* key : {"a", "b", "c"}) root.String(key);
+  root.Strings("d");
+  root.FaultWithin("a", "1:6: odd");  // In bytes.
+  root.FaultWithin("b", "2:7: odd");
+  root.FaultWithin("b", "as a whole");
+  root.FaultWithin("c", "1:5: behind an escape");
+  EXPECT_EQ(file.Finish().error().message,
+            "test.toml:1:10: a: odd\n"
+            "test.toml:2:5: b: as a whole\n"
+            "test.toml:4:7: b: odd\n"
+            "test.toml:6:5: c: 1:5: behind an escape\n"
+            "test.toml:7:6: d: expected a string");
+}
+
 TEST(Config, SuggestsTheNearestKnownKey) {
   ConfigFile file = ParseOrDie("[[rule]]\nalert = \"Disk\"\nservity = \"page\"\n");
   for (ConfigTable& rule : file.Root().Tables("rule")) {

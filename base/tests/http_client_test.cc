@@ -113,6 +113,36 @@ TEST(HttpClient, RefusesALongBody) {
   EXPECT_TRUE(client.SendAndWait({.url = bench.Url(), .body_limit_bytes = 11}));
 }
 
+// Two replies that do not end; there is memory for either, but not for both.
+TEST(HttpTransfers, BoundsTheBodiesOfAllRepliesTogether) {
+  const auto script = [](ScriptedPeer& peer) {
+    std::string head;
+    if (!peer.ReadTo("\r\n\r\n", &head)) return;
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + std::string(70'000, 'x'));
+    peer.WaitForEnd();
+  };
+  ScriptedServer one(script);
+  ScriptedServer other(script);
+  const Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  ASSERT_TRUE(loop);
+  std::vector<Error> ended;
+  {
+    HttpTransfers client(**loop, {.body_bytes = 139'999});
+    for (const ScriptedServer* server : {&one, &other}) {
+      client.Send({.url = "http://" + server->address()},
+                  [&](const Result<HttpClientReply>& reply) {
+                    ended.push_back(reply ? Error{ErrorCode::kNotFound, "ended"} : reply.error());
+                    (*loop)->Stop();
+                  });
+    }
+    (*loop)->Run();
+  }
+  ASSERT_EQ(ended.size(), 2u);
+  EXPECT_EQ(ended[0].code, ErrorCode::kBusy) << ended[0].message;
+  EXPECT_THAT(ended[0].message, HasSubstr("all replies under way together may take 139999 bytes"));
+  EXPECT_EQ(ended[1].code, ErrorCode::kIo) << ended[1].message;  // Closed with the client.
+}
+
 TEST(HttpClient, NamesTheHostThatRefuses) {
   std::string address;
   {

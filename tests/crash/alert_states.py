@@ -7,8 +7,6 @@ A kill is SIGKILL. ./check does a few; a long run is `--kills 200`. Programs are
 """
 
 import argparse
-import contextlib
-import http.server
 import json
 import pathlib
 import random
@@ -19,6 +17,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 import harness
+from metrics_page import serve_metrics
 from receivers import WebhookReceiver
 
 CONDITIONS = 12
@@ -30,27 +29,10 @@ class Conditions:
 
     def __init__(self, bench: harness.Bench):
         self.holds = [False] * CONDITIONS
-        conditions = self
+        self.address = serve_metrics(bench, self.page)
 
-        class Page(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                body = "".join(f'trouble{{id="{i}"}} {int(v)}\n' for i, v in enumerate(conditions.holds)).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                with contextlib.suppress(ConnectionError):  # Whoever asked was killed.
-                    self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-        bench.callback(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.address = f"127.0.0.1:{server.server_port}"
+    def page(self) -> str:
+        return "".join(f'trouble{{id="{i}"}} {int(holds)}\n' for i, holds in enumerate(self.holds))
 
     def true_ids(self) -> set[str]:
         return {str(i) for i, holds in enumerate(self.holds) if holds}

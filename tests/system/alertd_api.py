@@ -1,41 +1,19 @@
 """Debian's promtool reads the API of a running cloud_alertd: instant, range, series and labels; and what it must refuse."""
 
-import http.server
 import json
-import threading
 import time
 import urllib.parse
 
 import harness
+from metrics_page import serve_metrics
 
-PAGE = b"""# HELP test_requests_total Requests.
+PAGE = """# HELP test_requests_total Requests.
 # TYPE test_requests_total counter
 test_requests_total{code="200"} 7
 test_requests_total{code="500"} 1
 # TYPE test_gauge gauge
 test_gauge 2.5
 """
-
-
-class Metrics(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(PAGE)))
-        self.end_headers()
-        self.wfile.write(PAGE)
-
-    def log_message(self, *_):
-        pass
-
-
-def start_target(bench) -> str:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
-    bench.callback(server.shutdown)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"127.0.0.1:{server.server_port}"
 
 
 def start_alertd(bench, target: str) -> str:
@@ -131,7 +109,7 @@ def ask_by_hand(address: str):
 
 def main():
     with harness.Bench() as bench:
-        address = start_alertd(bench, start_target(bench))
+        address = start_alertd(bench, serve_metrics(bench, lambda: PAGE))
         # Some seconds of scrapes, so that a range of whole seconds meets them.
         harness.wait_for("six scrapes", lambda: get(
             address, "/api/v1/query", query="count_over_time(test_gauge[1m]) >= 6")[2]["data"]["result"])

@@ -1,6 +1,7 @@
 """What cloud_alertd makes of a target is what Debian's Prometheus makes of the same one: series, labels, times, up, and the API's
 targets. A target that answers garbage, forever or without end is a failed scrape with a reason. Telemetry survives a SIGKILL."""
 
+import crypt
 import gzip
 import http.server
 import json
@@ -8,11 +9,13 @@ import pathlib
 import threading
 import time
 
-from harness import Bench, Skip, http as get, run, run_program, wait_for
-from prometheus import Prometheus
+from certificates import Authority
+from harness import Bench, Skip, http as get, peer, run, run_program, wait_for
+from prometheus import Prometheus, listening_port
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT = "text/plain; version=0.0.4"
+USER, PASSWORD = "ops", "secret"
 ENDLESS_CHUNK = b"a" * 65536
 ENDLESS_LIMIT = 1 << 20
 # What a scrape of a server without end may take off it: the limit, and what sockets hold.
@@ -273,6 +276,61 @@ def survives_bad_targets():
         assert alertd.program.stop() == 0
 
 
+def bounds_what_pages_take_together():
+    """One that its own limit would let through."""
+    with Bench() as bench, Pages() as pages:
+        alertd = Alertd(bench, f'[[scrape]]\njob = "huge"\ntargets = ["{pages.address}"]\npath = "/endless"\ninterval = "60s"\n'
+                               'timeout = "30s"\nbody_size_limit = "1GiB"\n')
+        wait_for("the huge page to fail", lambda: alertd.value('up{job="huge"}') == 0)
+        assert "all replies under way together may take 134217728 bytes" in alertd.target("huge")["lastError"]
+        assert alertd.metric('cloud_alertd_scrapes_failed_total{reason="memory_limit"}') == 1
+
+
+def node_exporter(bench: Bench, certificate: str) -> str:
+    """Debian's node_exporter with TLS and one user; returns its HOST:PORT."""
+    web = bench.dir / f"{certificate}.yml"
+    hashed = crypt.crypt(PASSWORD, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+    files = {"cert_file": str(bench.dir / f"{certificate}.pem"), "key_file": str(bench.dir / f"{certificate}.key")}
+    web.write_text(json.dumps({"tls_server_config": files, "basic_auth_users": {USER: hashed}}))  # YAML is a superset of JSON.
+    program = bench.start(peer("prometheus-node-exporter", "usr/bin/prometheus-node-exporter"), "--web.listen-address=127.0.0.1:0",
+                          f"--web.config.file={web}", "--collector.disable-defaults", "--collector.loadavg")
+    return f"127.0.0.1:{wait_for('node_exporter to listen', lambda: listening_port(program.pid))}"
+
+
+def scrapes_with_tls_and_authorization():
+    """Each failure has its reason, and none keeps the good one from being scraped."""
+    with Bench() as bench:
+        authority = Authority(bench.dir)
+        Authority(bench.dir, "stranger")
+        authority.issue("good")
+        authority.issue("expired", days=-1)
+        authority.issue("named", hosts="DNS:elsewhere")
+        address = {name: node_exporter(bench, name) for name in ("good", "expired", "named")}
+        for name in (PASSWORD, "wrong"):
+            (bench.dir / name).write_text(name + "\n")
+            (bench.dir / name).chmod(0o600)
+        jobs = {  # Target, CA, password, scheme, and the reason of a failure.
+            "good": (address["good"], "ca", PASSWORD, "https", ""),
+            "stranger": (address["good"], "stranger", PASSWORD, "https", "unable to get local issuer certificate"),
+            "password": (address["good"], "ca", "wrong", "https", "answered 401"),
+            "plain": (address["good"], "ca", PASSWORD, "http", "answered 400"),
+            "expired": (address["expired"], "ca", PASSWORD, "https", "certificate has expired"),
+            "named": (address["named"], "ca", PASSWORD, "https", "127.0.0.1"),
+        }
+        alertd = Alertd(bench, "".join(
+            f'[[scrape]]\njob = "{job}"\ntargets = ["{target}"]\nscheme = "{scheme}"\nca_file = "{bench.dir}/{ca}.pem"\n'
+            f'username = "{USER}"\npassword_file = "{password}"\ninterval = "1s"\n'
+            for job, (target, ca, password, scheme, _) in jobs.items()))
+        wait_for("the good one", lambda: (alertd.value('sum_over_time(up{job="good"}[1m])') or 0) >= 2)
+        assert alertd.value('node_load1{job="good"}') is not None
+        for job, (*_, reason) in jobs.items():
+            wait_for(f"{job} to be scraped", lambda j=job: alertd.value(f'up{{job="{j}"}}') is not None)
+            assert alertd.value(f'up{{job="{job}"}}') == (0 if reason else 1), job
+            assert reason in alertd.target(job)["lastError"], alertd.target(job)
+        for kind in ("connection", "status"):
+            assert alertd.metric(f'cloud_alertd_scrapes_failed_total{{reason="{kind}"}}') >= 2, kind
+
+
 def keeps_every_acknowledged_packet():
     """cloud_alertd is killed while packets come: each is there once it is back."""
     with Bench() as bench:
@@ -333,12 +391,14 @@ def is_what_prometheus_makes():
 
 def main():
     survives_bad_targets()
+    bounds_what_pages_take_together()
     keeps_every_acknowledged_packet()
     tells_who_is_connected()
-    try:
-        is_what_prometheus_makes()
-    except Skip as why:
-        print(f"left out: {why}")
+    for with_peer in (scrapes_with_tls_and_authorization, is_what_prometheus_makes):
+        try:
+            with_peer()
+        except Skip as why:
+            print(f"left out: {why}")
 
 
 run(main)

@@ -1,14 +1,13 @@
 """Rules go to and fro between cloud_alertd and Debian's promtool: imported, exported and tested, with one verdict."""
 
-import http.server
 import json
 import pathlib
 import re
 import signal
-import threading
 
 import harness
 import prometheus
+from metrics_page import serve_metrics
 
 SAMPLES = harness.ROOT / "alertd/tests/prometheus"
 RULE_FILES = ["node.yml", "blackbox.yml", "self.yml"]
@@ -126,31 +125,19 @@ def a_bad_file_changes_nothing(bench):
     assert "cloud_alertd_config_last_reload_successful 0" in metrics
     done = alertd("--config", config, "--check-config")
     assert done.returncode == 2 and done.stderr.splitlines()[:3] == [
-        f"{rules}:6:8: expr: 1:6: parse error: unexpected end of input", '  expr = "up =="', "         ^"], done.stderr
+        f"{rules}:6:14: expr: parse error: unexpected end of input", '  expr = "up =="', "               ^"], done.stderr
 
     rules.write_text('[[rule]]\nalert = "Typo"\nexpr = "ALERTS{x=\'\'} and nod_load1 > 1"\n')
     config.write_text(config.read_text().replace("127.0.0.1:0", address))
     done = alertd("--config", config, "--check-config")
     assert done.returncode == 0 and f'{rules}:1:1: warning: "Typo": no series matches nod_load1\n' in done.stdout, done.stdout
+    program.signal(signal.SIGHUP)
+    program.wait_line(lambda line: f"rule Typo ({rules}:1:1): no series matches nod_load1" in line, "the warning", stream="log")
+    typo = harness.wait_for("the rule", lambda: [r for g in api(address, "rules")["groups"] for r in g["rules"] if r["name"] == "Typo"])
+    assert typo[0]["unmatchedSelectors"] == ["nod_load1"], typo
     program.stop()
     done = alertd("--config", config, "--check-config")
     assert done.returncode == 0 and "was not looked up" in done.stdout, done.stdout
-
-
-class Node(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    page = ""
-
-    def do_GET(self):
-        body = Node.page.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 def node_page(free: int, temperature: int, extra: str = "") -> str:
@@ -176,11 +163,8 @@ def alerts_of(alerts: list) -> set:
 
 def the_same_alerts_as_prometheus(bench):
     """Shipped and imported rules beside Debian's Prometheus, on the same targets, through trouble, recovery and the end of series."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node)
-    bench.callback(server.shutdown)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    target = f"127.0.0.1:{server.server_port}"
-    Node.page = node_page(4, 90)
+    page = node_page(4, 90)
+    target = serve_metrics(bench, lambda: page)
     files = [harness.ROOT / "rules/host.toml"]
     for name in RULE_FILES:
         files.append(bench.dir / name.replace(".yml", ".toml"))
@@ -207,9 +191,9 @@ def the_same_alerts_as_prometheus(bench):
             raise AssertionError(f"{error}\nours only: {both[0] - both[1]}\ntheirs only: {both[1] - both[0]}") from None
 
     compared("the same trouble", {"DiskSpaceLow", "MemoryAlmostGone", "MemoryLow", "HttpStatus", "DiskFillsUp", "ExporterDown"})
-    Node.page = node_page(60, 20, "node_textfile_scrape_error 1")
+    page = node_page(60, 20, "node_textfile_scrape_error 1")
     compared("the same recovery", {"DiskFillsUp", "ExporterDown", "LoadHigh"})  # One is kept for ten minutes.
-    Node.page = "other 1\n"
+    page = "other 1\n"
     compared("the same end", {"AlwaysOn"})
 
 

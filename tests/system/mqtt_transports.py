@@ -10,34 +10,11 @@ import subprocess
 import threading
 
 import harness
+from certificates import Authority
 
 PUB = "/usr/bin/mosquitto_pub"
 SUB = "/usr/bin/mosquitto_sub"
 SENT = [("t/small", "x", 1), ("t/large", "y" * 300_000, 2), ("t/medium", "z" * 70_000, 0)]
-
-
-class Authority:
-    """Certificates of this test's own, made with the openssl command."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.openssl("req", "-x509", *self.new_key("ca"), "-out", self.path("ca.pem"), "-days", "2", "-subj", "/CN=ca")
-
-    def path(self, name: str) -> str:
-        return str(self.folder / name)
-
-    def new_key(self, name: str):
-        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.path(f"{name}.key"))
-
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=harness.DEADLINE_S)
-
-    def issue(self, name: str, as_name: str = ""):
-        file = as_name or name
-        self.openssl("req", *self.new_key(file), "-out", self.path("request"), "-subj", f"/CN={name}",
-                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
-        self.openssl("x509", "-req", "-in", self.path("request"), "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"),
-                     "-CAcreateserial", "-copy_extensions", "copy", "-days", "2", "-out", self.path(f"{file}.pem"))
 
 
 def listener(protocol: str, address: str, **keys) -> str:
