@@ -74,6 +74,7 @@ struct App::Impl {
   void StopCollecting();
   bool Settled();
   std::vector<TargetStatus> Targets();
+  std::vector<telemetry::FamilyMetadata> Metadata();
   CollectFigures Collected();
   std::string ExternalUrl() const;
   Result<std::vector<OutboxRow>> ListNotices(const OutboxQuery& query);
@@ -153,6 +154,7 @@ Status App::Impl::StartServing() {
     options.allowed_hosts = {host};
   }
   options.targets = [this] { return Targets(); };
+  options.metadata = [this] { return Metadata(); };
   options.rules = [this] { return rules->Snapshot(); };
   options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };
   options.notices = [this](const OutboxQuery& query) { return ListNotices(query); };
@@ -256,6 +258,12 @@ bool App::Impl::Settled() {
 std::vector<TargetStatus> App::Impl::Targets() {
   const std::lock_guard lock(collector_mutex);
   return collector == nullptr ? std::vector<TargetStatus>() : collector->Targets();
+}
+
+std::vector<telemetry::FamilyMetadata> App::Impl::Metadata() {
+  const std::lock_guard lock(collector_mutex);
+  if (collector == nullptr) return {};
+  return collector->Metadata();
 }
 
 CollectFigures App::Impl::Collected() {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "telemetry/utf8.h"
@@ -9,7 +10,8 @@
 namespace atalaya::telemetry {
 namespace {
 
-constexpr std::size_t kShownBytes = 60;  // Of a bad word, in a message.
+constexpr std::size_t kShownBytes = 60;                  // Of a bad word, in a message.
+constexpr std::size_t kHashFactor = 0x9e3779b97f4a7c15;  // Odd, so that the order of lines counts.
 
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNamePart(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
@@ -277,6 +279,7 @@ Status TextScanner::ReadComment(std::string_view line) {
     return Bad(fmt::format("\"{}\" is not a metric name", Shown(cursor.rest())));
   cursor.SkipBlanks();
   if (!IsUtf8(cursor.rest())) return Bad("not UTF-8");
+  families_hash_ = families_hash_ * kHashFactor + std::hash<std::string_view>()(line);
   return SetFamily(name, keyword, cursor.rest());
 }
 

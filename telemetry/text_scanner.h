@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,8 @@ struct FamilyMetadata {
   MetricType type = MetricType::kUntyped;
   std::string help;
   std::string unit;
+
+  friend auto operator<=>(const FamilyMetadata&, const FamilyMetadata&) = default;
 };
 
 struct ScannedSample {
@@ -53,6 +56,10 @@ class TextScanner {
   bool Next(std::string_view expected, ScannedSample& sample);
   const Status& status() const { return status_; }  // Once Next returned false.
 
+  // Of all TYPE, HELP and UNIT lines so far: pages that say the same of their families have the
+  // same. Read at the end of the page it tells cheaply whether they are worth reading again.
+  std::size_t families_hash() const { return families_hash_; }
+
   // The labels of the sample that Next gave last, kMetricName first, then as they stand: an empty
   // value is still there. For each new series once.
   Result<std::vector<Labels::Pair>> ReadSeries(std::string_view series) const;
@@ -70,6 +77,7 @@ class TextScanner {
   const TextLimits limits_;
   std::vector<FamilyMetadata>* const families_;
   std::unordered_map<std::string, std::size_t> family_index_;
+  std::size_t families_hash_ = 0;
   std::size_t line_number_ = 0;
   bool ended_ = false;
   Status status_;

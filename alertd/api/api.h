@@ -32,7 +32,8 @@ struct ApiOptions {
   // Snapshots; called on the threads that serve, several at once. An empty one stands for nothing
   // there.
   std::function<std::vector<TargetStatus>()> targets;
-  std::function<std::shared_ptr<const RulesSnapshot>()> rules;  // Never null.
+  std::function<std::vector<telemetry::FamilyMetadata>()> metadata;  // By name.
+  std::function<std::shared_ptr<const RulesSnapshot>()> rules;       // Never null.
   std::function<Result<std::vector<OutboxRow>>(const OutboxQuery&)> notices;
   std::function<Alert(const Alert&)> outside;                       // An alert as notices tell it.
   std::function<std::vector<std::string>(const Alert&)> receivers;  // Who hears of it, by name.

@@ -144,13 +144,19 @@ Result<std::optional<std::int64_t>> Params::Duration(std::string_view name) cons
   return *duration_ms;
 }
 
+Result<std::optional<std::size_t>> Params::Count(std::string_view name) const {
+  const std::string text = Text(name);
+  if (text.empty()) return std::nullopt;
+  std::size_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size()) return count;
+  return Fail(ErrorCode::kInvalid, "invalid parameter \"{}\": \"{}\" is not a count", name, text);
+}
+
 Result<std::size_t> Params::Limit() const {
-  const std::string text = Text("limit");
-  if (text.empty()) return 0;
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error == std::errc() && end == text.data() + text.size()) return limit;
-  return Fail(ErrorCode::kInvalid, "invalid parameter \"limit\": \"{}\" is not a count", text);
+  const auto limit = Count("limit");
+  if (!limit) return Forward(limit.error());
+  return limit->value_or(0);
 }
 
 Result<std::vector<std::vector<telemetry::Matcher>>> Params::Selectors() const {

@@ -31,6 +31,9 @@ class Params {
   Result<std::optional<std::int64_t>> Duration(
       std::string_view name) const;  // Nothing where absent.
 
+  // A whole number from 0.
+  Result<std::optional<std::size_t>> Count(std::string_view name) const;  // Nothing where absent.
+
   // `limit`: 0 or absent means none.
   Result<std::size_t> Limit() const;
 

@@ -37,6 +37,12 @@ Result<Lookup> ReadLookup(const Params& params) {
   return Lookup{std::move(*selectors), *from_ms, *to_ms, *limit};
 }
 
+void WriteMetadata(JsonWriter& json, const telemetry::FamilyMetadata& family) {
+  json.BeginObject();
+  json.Field("type", MetricTypeName(family.type, telemetry::TextFormat::kOpenMetrics));
+  json.Field("help", family.help).Field("unit", family.unit).EndObject();
+}
+
 }  // namespace
 
 HttpResponse AnswerSeries(const ApiContext& context) {
@@ -74,10 +80,32 @@ HttpResponse AnswerLabelValues(const ApiContext& context, std::string_view name)
       lookup->limit);
 }
 
-// What scrapes say of types and help is not kept; an empty object is a whole answer.
-HttpResponse AnswerMetadata(const ApiContext&) {
+// As in Prometheus a `limit` of 0 leaves nothing, a `limit_per_metric` of 0 everything.
+HttpResponse AnswerMetadata(const ApiContext& context) {
+  const std::string metric = context.params.Text("metric");
+  const auto limit = context.params.Count("limit");
+  if (!limit) return BadData(limit.error());
+  const auto per_metric = context.params.Count("limit_per_metric");
+  if (!per_metric) return BadData(per_metric.error());
+  std::vector<telemetry::FamilyMetadata> families;
+  if (context.options.metadata) families = context.options.metadata();
   JsonWriter json = BeginSuccess();
-  json.BeginObject().EndObject();
+  json.BeginObject();
+  std::size_t metrics = 0;
+  for (auto next = families.begin(); next != families.end();) {
+    const auto first = next;
+    next =
+        std::find_if(first, families.end(), [&](const auto& f) { return f.name != first->name; });
+    if (!metric.empty() && metric != first->name) continue;
+    if (*limit && ++metrics > **limit) break;
+    json.Key(first->name).BeginArray();
+    const auto count = static_cast<std::size_t>(next - first);
+    const std::size_t shown = per_metric->value_or(0) == 0 ? count : std::min(count, **per_metric);
+    for (std::size_t i = 0; i < shown; ++i)
+      WriteMetadata(json, first[static_cast<std::ptrdiff_t>(i)]);
+    json.EndArray();
+  }
+  json.EndObject();
   return EndSuccess(std::move(json));
 }
 

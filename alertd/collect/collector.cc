@@ -3,6 +3,7 @@
 #include <mutex>
 #include <utility>
 
+#include "alertd/collect/metadata_board.h"
 #include "alertd/collect/prober.h"
 #include "alertd/collect/process_watcher.h"
 #include "alertd/collect/sample_queue.h"
@@ -31,6 +32,7 @@ struct Collector::Impl {
   mutable std::mutex mutex;  // Guards which parts there are.
   CollectorConfig config;
   TargetBoard board;
+  MetadataBoard metadata;
   SampleQueue queue;
   std::unique_ptr<TelemetryInput> telemetry;
   std::unique_ptr<Scraper> scraper;
@@ -63,7 +65,7 @@ Status Collector::Impl::SetScrapes() {
     return {};
   }
   if (config.scrapes.empty()) return {};
-  return Place(Scraper::Create(config.scrapes, board, queue, clock), scraper);
+  return Place(Scraper::Create(config.scrapes, board, metadata, queue, clock), scraper);
 }
 
 Status Collector::Impl::SetProbes() {
@@ -116,6 +118,10 @@ Status Collector::Reconfigure(CollectorConfig config) {
 bool Collector::Settled() const { return impl_->board.AllArrived(); }
 
 std::vector<TargetStatus> Collector::Targets() const { return impl_->board.Snapshot(); }
+
+std::vector<telemetry::FamilyMetadata> Collector::Metadata() const {
+  return impl_->metadata.Snapshot();
+}
 
 CollectFigures Collector::Figures() const {
   const std::lock_guard lock(impl_->mutex);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "telemetry/series.h"
+#include "telemetry/text_scanner.h"
 
 namespace atalaya::alertd {
 
@@ -125,6 +126,11 @@ class Collector {
   bool Settled() const;
 
   std::vector<TargetStatus> Targets() const;  // By kind.
+
+  // What the targets' pages say of their families now: each different type, help and unit of a name
+  // once, by name.
+  std::vector<telemetry::FamilyMetadata> Metadata() const;
+
   CollectFigures Figures() const;
 
  private:

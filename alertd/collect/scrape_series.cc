@@ -12,6 +12,17 @@ using telemetry::TextScanner;
 
 namespace {
 constexpr std::size_t kShownBytes = 50;  // Of a metric's name, in a message.
+
+std::vector<telemetry::FamilyMetadata> FamiliesOf(std::string_view page,
+                                                  telemetry::TextFormat format,
+                                                  const telemetry::TextLimits& limits) {
+  std::vector<telemetry::FamilyMetadata> families;
+  TextScanner scanner(page, format, limits, &families);
+  for (ScannedSample sample; scanner.Next("", sample);) {
+  }
+  return families;
+}
+
 }  // namespace
 
 ScrapeSeries::ScrapeSeries(Labels target, const PageRules& rules)
@@ -23,7 +34,8 @@ PageFigures ScrapeSeries::ReadPage(std::string_view page, telemetry::TextFormat 
   ++round_;
   Reading reading{time_ms, {}, {}, {}};
   reading.order.reserve(order_.size());
-  TextScanner scanner(page, format, {.labels = rules_.limits.labels});
+  const telemetry::TextLimits limits{.labels = rules_.limits.labels};
+  TextScanner scanner(page, format, limits);
   ReadSamples(scanner, reading, samples);
   PageFigures& figures = reading.figures;
   if (!figures.fault && !scanner.status())
@@ -34,6 +46,9 @@ PageFigures ScrapeSeries::ReadPage(std::string_view page, telemetry::TextFormat 
                                  rules_.limits.samples)};
   if (!figures.fault) {
     Commit(reading, samples);
+    // Page after page says the same of its families.
+    const std::size_t before_hash = std::exchange(families_hash_, scanner.families_hash());
+    if (families_hash_ != before_hash) figures.families = FamiliesOf(page, format, limits);
   } else {
     samples.resize(before);
     RollBack(reading);

@@ -30,6 +30,9 @@ struct PageFigures {
   std::size_t scraped = 0;  // Samples seen, up to the fault where there was one.
   std::size_t added = 0;    // Series that the page before did not have.
   std::optional<ScrapeFault> fault;
+
+  // What a good page says of its families, where the last good one said something else.
+  std::optional<std::vector<telemetry::FamilyMetadata>> families;
 };
 
 // The series of one target from page to page. What a series is called is worked out when it is new;
@@ -83,6 +86,7 @@ class ScrapeSeries {
   std::unordered_map<std::string_view, std::unique_ptr<Entry>> entries_;  // By their text.
   std::vector<Entry*> order_;                                             // All, as last seen.
   std::uint64_t round_ = 0;
+  std::size_t families_hash_ = 0;  // Of the last good page; 0: it said nothing.
 };
 
 }  // namespace atalaya::alertd

@@ -107,9 +107,13 @@ struct Scraper::Impl {
   // What makes two targets the same through a change of the configuration: all but their times.
   using Key = std::pair<std::string, std::string>;  // Labels and URL.
 
-  Impl(TargetBoard& with_board, SampleQueue& with_queue, const Clock& with_clock,
-       std::unique_ptr<EventLoop> loop)
-      : board(with_board), queue(with_queue), clock(with_clock), thread(std::move(loop)) {}
+  Impl(TargetBoard& with_board, MetadataBoard& with_metadata, SampleQueue& with_queue,
+       const Clock& with_clock, std::unique_ptr<EventLoop> loop)
+      : board(with_board),
+        metadata(with_metadata),
+        queue(with_queue),
+        clock(with_clock),
+        thread(std::move(loop)) {}
 
   void Configure(std::vector<ScrapeConfig> scrapes);
   void Sync();
@@ -127,6 +131,7 @@ struct Scraper::Impl {
   void Schedule(const TargetPtr& target);
 
   TargetBoard& board;
+  MetadataBoard& metadata;
   SampleQueue& queue;
   const Clock& clock;
   std::vector<ScrapeConfig> configs;
@@ -223,6 +228,7 @@ void Scraper::Impl::BeginTarget(const TargetPtr& target) {
 void Scraper::Impl::EndTarget(Target& target) {
   target.gone = true;
   board.Remove(target.id);
+  metadata.Remove(target.id);
   if (!target.last) return;
   const std::int64_t now_ms = clock.NowMs();
   SampleBatch batch =
@@ -251,6 +257,7 @@ void Scraper::Impl::Finish(const TargetPtr& target, const Result<HttpClientReply
     target->series.EndAll(begin_ms, batch.samples);
   } else {
     page = target->series.ReadPage(reply->body, FormatOf(*reply), begin_ms, batch.samples);
+    if (page.families) metadata.Put(target->id, std::move(*page.families));
   }
   const std::chrono::nanoseconds took(clock.SteadyNs() - begin_ns);
   Count(page, page.fault ? 0 : reply->body.size());
@@ -322,11 +329,11 @@ ScrapeFigures Scraper::Figures() const {
 }
 
 Result<std::unique_ptr<Scraper>> Scraper::Create(std::vector<ScrapeConfig> scrapes,
-                                                 TargetBoard& board, SampleQueue& queue,
-                                                 const Clock& clock) {
+                                                 TargetBoard& board, MetadataBoard& metadata,
+                                                 SampleQueue& queue, const Clock& clock) {
   Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop) return Forward(loop.error());
-  auto impl = std::make_unique<Impl>(board, queue, clock, std::move(*loop));
+  auto impl = std::make_unique<Impl>(board, metadata, queue, clock, std::move(*loop));
   Result<std::unique_ptr<TargetFiles>> files =
       TargetFiles::Create(impl->thread.loop(), [impl = impl.get()] { impl->Sync(); });
   if (!files) return Forward(files.error());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "alertd/collect/collect_config.h"
+#include "alertd/collect/metadata_board.h"
 #include "alertd/collect/sample_queue.h"
 #include "alertd/collect/target_board.h"
 #include "base/clock.h"
@@ -28,10 +29,10 @@ inline constexpr std::size_t kMaxPageBytesTogether = 128u << 20;
 // One thread of its own, from Create to the destructor.
 class Scraper {
  public:
-  // `board`, `queue` and `clock` outlive it.
+  // The boards, `queue` and `clock` outlive it.
   static Result<std::unique_ptr<Scraper>> Create(std::vector<ScrapeConfig> scrapes,
-                                                 TargetBoard& board, SampleQueue& queue,
-                                                 const Clock& clock);
+                                                 TargetBoard& board, MetadataBoard& metadata,
+                                                 SampleQueue& queue, const Clock& clock);
   ~Scraper();
   Scraper(const Scraper&) = delete;
   Scraper& operator=(const Scraper&) = delete;

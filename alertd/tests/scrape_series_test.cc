@@ -6,7 +6,9 @@
 namespace atalaya::alertd {
 namespace {
 
+using telemetry::FamilyMetadata;
 using telemetry::Labels;
+using telemetry::MetricType;
 using telemetry::TextFormat;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -54,6 +56,28 @@ class Pages {
   ScrapeSeries series_;
   std::int64_t time_ms_ = kTime;
 };
+
+TEST(ScrapeSeries, TellsOfFamiliesWhereAPageSaysSomethingNew) {
+  Pages pages;
+  const std::string page = "# HELP a Help.\n# TYPE a gauge\na 1\n# TYPE b counter\nb 2\n";
+  pages.Read(page);
+  ASSERT_TRUE(pages.figures.families);
+  EXPECT_THAT(*pages.figures.families,
+              ElementsAre(FamilyMetadata{"a", MetricType::kGauge, "Help.", ""},
+                          FamilyMetadata{"b", MetricType::kCounter, "", ""}));
+  pages.Read("# A remark.\n" + page + "c 3\n");
+  EXPECT_FALSE(pages.figures.families);
+  pages.Read("# TYPE a counter\na x\n");  // A page that is not taken says nothing.
+  EXPECT_FALSE(pages.figures.families);
+  pages.Read(page);
+  EXPECT_FALSE(pages.figures.families);
+  pages.Read("# TYPE a counter\na 1\n");
+  ASSERT_TRUE(pages.figures.families);
+  EXPECT_THAT(*pages.figures.families,
+              ElementsAre(FamilyMetadata{"a", MetricType::kCounter, "", ""}));
+  pages.Read("a 1\n");
+  EXPECT_THAT(pages.figures.families, testing::Optional(IsEmpty()));
+}
 
 TEST(ScrapeSeries, KnowsASeriesAgainWhereverItStands) {
   Pages pages;

@@ -247,6 +247,19 @@ def shows_targets_as_prometheus_does(alertd, prometheus):
     assert alertd.get("targets", state="dropped")["activeTargets"] == []
 
 
+def metadata_of(server, **parameters) -> dict[str, list]:
+    found = server.get("metadata", **parameters)
+    return {name: sorted(json.dumps(said, sort_keys=True) for said in all_said) for name, all_said in found.items()}
+
+
+def tells_of_families_as_prometheus_does(alertd, prometheus):
+    ours, theirs = metadata_of(alertd), metadata_of(prometheus)
+    assert ours == theirs and len(ours["a_total"]) == 1 and "build" in ours, (ours, theirs)
+    for parameters in ({"metric": "wait_seconds"}, {"metric": "nothing"}, {"limit": 0}, {"limit": 100, "limit_per_metric": 1}):
+        assert metadata_of(alertd, **parameters) == metadata_of(prometheus, **parameters), parameters
+    assert len(metadata_of(alertd, limit=1)) == len(metadata_of(prometheus, limit=1)) == 1
+
+
 def follows_a_file_of_targets(alertd, prometheus, folder, address):
     write_sd(folder, address, "hall")
     for server in (alertd, prometheus):
@@ -386,6 +399,7 @@ def is_what_prometheus_makes():
         dates_a_sample_as_prometheus_does(alertd, prometheus)
         marks_an_end_as_prometheus_does(alertd, prometheus, pages)
         shows_targets_as_prometheus_does(alertd, prometheus)
+        tells_of_families_as_prometheus_does(alertd, prometheus)
         follows_a_file_of_targets(alertd, prometheus, bench.dir, pages.address)
 
 

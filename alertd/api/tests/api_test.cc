@@ -325,6 +325,32 @@ TEST_F(ApiTest, ShowsTargets) {
   EXPECT_EQ(Data("/api/v1/targets?state=dropped")["activeTargets"], Json::array());
 }
 
+TEST_F(ApiTest, TellsWhatTargetsSayOfTheirFamilies) {
+  options_.metadata = [] {
+    using telemetry::MetricType;
+    return std::vector<telemetry::FamilyMetadata>{
+        {"a_total", MetricType::kCounter, "One \"way\".", ""},
+        {"a_total", MetricType::kGauge, "Another.", ""},
+        {"b_seconds", MetricType::kUntyped, "", "seconds"},
+        {"c", MetricType::kGaugeHistogram, "", ""},
+    };
+  };
+  const Json first = {{"type", "counter"}, {"help", "One \"way\"."}, {"unit", ""}};
+  const Json second = {{"type", "gauge"}, {"help", "Another."}, {"unit", ""}};
+  const Json b = {{"type", "unknown"}, {"help", ""}, {"unit", "seconds"}};
+  const Json c = {{"type", "gaugehistogram"}, {"help", ""}, {"unit", ""}};
+  EXPECT_EQ(Data("/api/v1/metadata"),
+            (Json{{"a_total", {first, second}}, {"b_seconds", {b}}, {"c", {c}}}));
+  EXPECT_EQ(Data("/api/v1/metadata?metric=b_seconds&limit=1"), (Json{{"b_seconds", {b}}}));
+  EXPECT_EQ(Data("/api/v1/metadata?metric=d"), Json::object());
+  EXPECT_EQ(Data("/api/v1/metadata?limit=2&limit_per_metric=1"),
+            (Json{{"a_total", {first}}, {"b_seconds", {b}}}));
+  EXPECT_EQ(Data("/api/v1/metadata?limit=0"), Json::object());
+  EXPECT_EQ(Data("/api/v1/metadata?limit_per_metric=0").size(), 3u);
+  ExpectError("/api/v1/metadata?limit=x", 400, "bad_data", "\"limit\"");
+  ExpectError("/api/v1/metadata?limit_per_metric=-1", 400, "bad_data", "\"limit_per_metric\"");
+}
+
 TEST_F(ApiTest, ShowsHostsAndServers) {
   const std::string instance = "127.0.0.1:9100";
   for (int i = 0; i <= 60; i += 5) {
