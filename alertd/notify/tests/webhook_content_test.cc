@@ -15,7 +15,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Pair;
 
-Notice TwoAlerts() {
+Notice FullAndRecovered() {
   Notice notice;
   notice.id = "msg_1";
   notice.receiver = "chat";
@@ -42,7 +42,7 @@ WebhookConfig WithTemplate(std::string_view text, const std::string& type = "app
 TEST(WebhookContent, SlackGetsAColouredAttachmentWithoutMentions) {
   WebhookConfig config;
   config.format = WebhookFormat::kSlack;
-  const WebhookContent content = RenderWebhook(config, TwoAlerts(), "http://tower:9480");
+  const WebhookContent content = RenderWebhook(config, FullAndRecovered(), "http://tower:9480");
   const auto attachment = nlohmann::json::parse(content.body).at("attachments").at(0);
   EXPECT_EQ(attachment.at("color"), "danger");
   EXPECT_EQ(attachment.at("title"), "[FIRING:1] DiskSpaceLow");
@@ -55,7 +55,7 @@ TEST(WebhookContent, SlackGetsAColouredAttachmentWithoutMentions) {
 TEST(WebhookContent, NtfyGetsTextWithTitlePriorityAndLink) {
   WebhookConfig config;
   config.format = WebhookFormat::kNtfy;
-  Notice notice = TwoAlerts();
+  Notice notice = FullAndRecovered();
   WebhookContent content = RenderWebhook(config, notice, "http://tower:9480");
   EXPECT_THAT(content.headers, Contains(Pair("Title", "[FIRING:1] DiskSpaceLow")));
   EXPECT_THAT(content.headers, Contains(Pair("Priority", "5")));
@@ -71,7 +71,7 @@ TEST(WebhookContent, NtfyGetsTextWithTitlePriorityAndLink) {
 TEST(WebhookContent, AHostileNameAddsNoHeader) {
   WebhookConfig config;
   config.format = WebhookFormat::kNtfy;
-  Notice notice = TwoAlerts();
+  Notice notice = FullAndRecovered();
   for (NoticeAlert& alert : notice.alerts) alert.labels.Set("alertname", "x\r\nActions: view\xff");
   for (const auto& [name, value] : RenderWebhook(config, notice, "").headers)
     EXPECT_EQ(value.find_first_of("\r\n"), std::string::npos) << name << ": " << value;
@@ -83,7 +83,7 @@ TEST(WebhookContent, ATemplateSpeaksOfTheNoticeAsAlertmanagersDo) {
                    R"({{ range $i, $a := .Alerts }}{{ if $i }}, {{ end }})"
                    R"({{ $a.Annotations.summary | toJson }}{{ end }}], )"
                    R"("common": {{ .CommonLabels | toJson }}, "to": "{{ .Receiver }}"})"),
-      TwoAlerts(), "http://tower:9480");
+      FullAndRecovered(), "http://tower:9480");
   EXPECT_EQ(content.error, "");
   EXPECT_EQ(nlohmann::json::parse(content.body), nlohmann::json::parse(R"({"n": 1, "s": "firing",
                 "all": ["<!here> /srv & more", "roof is down"],
@@ -92,16 +92,16 @@ TEST(WebhookContent, ATemplateSpeaksOfTheNoticeAsAlertmanagersDo) {
 
 TEST(WebhookContent, AFailedTemplateGivesThePlainTextAndItsError) {
   const std::string_view fails = "{{ .Alerts.First }}";
-  const WebhookContent text = RenderWebhook(WithTemplate(fails, "text/plain"), TwoAlerts(), "");
+  const WebhookContent text = RenderWebhook(WithTemplate(fails, "text/plain"), FullAndRecovered(), "");
   EXPECT_THAT(text.body, HasSubstr("[FIRING:1] DiskSpaceLow\nFiring since"));
   EXPECT_THAT(text.body, HasSubstr("failed: there is no .First here"));
   EXPECT_EQ(text.error, "there is no .First here");
-  const WebhookContent json = RenderWebhook(WithTemplate(fails), TwoAlerts(), "");
+  const WebhookContent json = RenderWebhook(WithTemplate(fails), FullAndRecovered(), "");
   EXPECT_EQ(nlohmann::json::parse(json.body).at("error"), "there is no .First here");
 }
 
 TEST(NoticeText, CountsWhatAMessageLeavesOut) {
-  Notice notice = TwoAlerts();
+  Notice notice = FullAndRecovered();
   notice.alerts.resize(kMaxAlertsInMessage + 3, notice.alerts[0]);
   notice.truncated = 4;
   EXPECT_THAT(PlainText(notice), HasSubstr("... and 7 more.\n"));
