@@ -14,9 +14,9 @@ TEST_PACKAGES=(
   systemd util-linux iproute2 curl openssl ca-certificates
   libpaho-mqtt-dev libmosquitto-dev
 )
-PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1)  # What the unpacked mosquitto links.
+PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1 libevent-2.1-7 libdb5.3)  # What the unpacked mosquitto and opensmtpd link.
 # Unpacked under build/peers/, never installed: they would start services or take a port.
-PEER_PACKAGES=(prometheus prometheus-node-exporter prometheus-alertmanager mosquitto nats-server)
+PEER_PACKAGES=(prometheus prometheus-node-exporter prometheus-alertmanager mosquitto nats-server opensmtpd)
 
 missing_packages() {
   local package
