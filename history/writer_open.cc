@@ -22,7 +22,7 @@ Result<std::unique_ptr<Writer>> Writer::Open(const StoreOptions& options, Head& 
   for (const auto& [id, state] : head.series) {
     if (state.first_ms < writer->oldest_ms_) writer->oldest_ms_ = state.first_ms;
   }
-  writer->syncer_.emplace(options.path);
+  writer->syncer_.emplace(options.path, options.sync_after_ms);
   return writer;
 }
 
