@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "history/chunk.h"
+#include "history/row_check.h"
 #include "history/series_key.h"
 
 namespace atalaya::history {
@@ -16,7 +17,7 @@ namespace {
 using telemetry::Sample;
 
 // By migration. The application id says that the file is this store's: "AtlH".
-constexpr std::array<std::string_view, 3> kMigrations = {
+constexpr std::array<std::string_view, 4> kMigrations = {
     R"(
   CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL, sealed_batch INTEGER NOT NULL);
   CREATE TABLE batch(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -31,7 +32,15 @@ constexpr std::array<std::string_view, 3> kMigrations = {
   CREATE TABLE hour_tier(key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 )",
     // Format 3 of chunks and 2 of rows of the tiers: no program that reads less may open the file.
-    ""};
+    "",
+    // RowCheck; NULL in rows that are there already.
+    R"(
+  ALTER TABLE series ADD COLUMN crc INTEGER;
+  ALTER TABLE batch ADD COLUMN crc INTEGER;
+  ALTER TABLE chunk ADD COLUMN crc INTEGER;
+  ALTER TABLE minute_tier ADD COLUMN crc INTEGER;
+  ALTER TABLE hour_tier ADD COLUMN crc INTEGER;
+)"};
 
 enum Query : std::size_t {
   kAllSeries,
@@ -57,21 +66,21 @@ enum Query : std::size_t {
 };
 
 constexpr std::array<std::string_view, kQueryCount> kQueries = {
-    "SELECT id, labels, sealed_batch, tiered_ms FROM series ORDER BY id",
+    "SELECT id, labels, crc, sealed_batch, tiered_ms FROM series ORDER BY id",
     "SELECT key FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
     "SELECT end_ms FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
-    "SELECT id, data FROM batch ORDER BY id",
+    "SELECT id, data, crc FROM batch ORDER BY id",
     "SELECT id, start_ms, last_ms, stopped FROM run ORDER BY id",
-    "SELECT key, data FROM chunk WHERE key >= coalesce((SELECT max(key) FROM chunk WHERE key "
+    "SELECT key, data, crc FROM chunk WHERE key >= coalesce((SELECT max(key) FROM chunk WHERE key "
     "BETWEEN ?1 AND ?2), ?2) AND key <= ?3 ORDER BY key",
-    "SELECT key, data FROM chunk WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1",
-    "INSERT INTO series(id, labels, sealed_batch) VALUES(?, ?, ?)",
+    "SELECT key, data, crc FROM chunk WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1",
+    "INSERT INTO series(id, labels, sealed_batch, crc) VALUES(?, ?, ?, ?)",
     "UPDATE series SET sealed_batch = ? WHERE id = ?",
     "UPDATE series SET tiered_ms = ? WHERE id = ?",
     "DELETE FROM series WHERE id = ?",
-    "INSERT OR REPLACE INTO batch(id, data) VALUES(?, ?)",
+    "INSERT OR REPLACE INTO batch(id, data, crc) VALUES(?, ?, ?)",
     "DELETE FROM batch WHERE id < ?",
-    "INSERT OR REPLACE INTO chunk(key, end_ms, data) VALUES(?, ?, ?)",
+    "INSERT OR REPLACE INTO chunk(key, end_ms, data, crc) VALUES(?, ?, ?, ?)",
     "DELETE FROM chunk WHERE key = ?",
     "DELETE FROM chunk WHERE key >= ? AND key < ? AND end_ms < ?",
     "INSERT INTO run(id, start_ms, last_ms, stopped) VALUES(?, ?, ?, ?) ON CONFLICT(id) DO UPDATE "
@@ -131,8 +140,8 @@ Result<std::vector<Database::SeriesRow>> Database::AllSeries(std::vector<SeriesI
     }
     const auto id = static_cast<SeriesId>(number);
     Result<telemetry::Labels> labels = DecodeLabels(query->Blob(1));
-    if (labels) {
-      rows.push_back({id, std::move(*labels), query->Integer(2), query->Integer(3)});
+    if (labels && RowIsIntact(*query)) {
+      rows.push_back({id, std::move(*labels), query->Integer(3), query->Integer(4)});
     } else {
       damaged.push_back(id);
     }
@@ -160,7 +169,7 @@ Status Database::EachBatch(const std::function<void(std::int64_t, std::vector<Ba
     if (!more) return Forward(more.error());
     if (!*more) return {};
     Result<std::vector<BatchSample>> batch = DecodeBatch(query->Blob(1));
-    if (batch) {
+    if (batch && RowIsIntact(*query)) {
       take(query->Integer(0), std::move(*batch));
     } else {
       ++damaged;
@@ -188,7 +197,7 @@ Result<std::vector<Database::Chunk>> Database::ReadChunks(SqliteStatement& state
     if (!more) return Forward(more.error());
     if (!*more) return chunks;
     Chunk chunk{StartOfKey(statement.Integer(0)), {}};
-    if (DecodeChunk(statement.Blob(1), chunk.samples)) {
+    if (RowIsIntact(statement) && DecodeChunk(statement.Blob(1), chunk.samples)) {
       chunks.push_back(std::move(chunk));
     } else {
       ++damaged;
@@ -215,7 +224,7 @@ Status Database::ChunkSamples(SeriesId series, std::int64_t from_ms, std::int64_
     const Result<bool> more = query->Step();
     if (!more) return Forward(more.error());
     if (!*more) return {};
-    if (!DecodeChunk(query->Blob(1), out)) ++damaged;
+    if (!RowIsIntact(*query) || !DecodeChunk(query->Blob(1), out)) ++damaged;
     while (!out.empty() && out.back().time_ms > to_ms) out.pop_back();
   }
 }
@@ -229,8 +238,9 @@ Result<std::vector<Database::Chunk>> Database::ChunkBefore(SeriesId series, std:
 
 Status Database::PutSeries(const SeriesRow& row) {
   StatementUse query(statements_[kPutSeries]);
-  query->Bind(1, std::int64_t{row.id}).BindBlob(2, EncodeLabels(row.labels));
-  return query->Bind(3, row.sealed_batch).Run();
+  const std::string labels = EncodeLabels(row.labels);
+  query->Bind(1, std::int64_t{row.id}).BindBlob(2, labels).Bind(3, row.sealed_batch);
+  return query->Bind(4, RowCheck(row.id, labels)).Run();
 }
 
 Status Database::SetSealed(SeriesId series, std::int64_t batch) {
@@ -250,7 +260,7 @@ Status Database::RemoveSeries(SeriesId series) {
 
 Status Database::PutBatch(std::int64_t id, std::string_view data) {
   StatementUse query(statements_[kPutBatch]);
-  return query->Bind(1, id).BindBlob(2, data).Run();
+  return query->Bind(1, id).BindBlob(2, data).Bind(3, RowCheck(id, data)).Run();
 }
 
 Status Database::RemoveBatchesBelow(std::int64_t id) {
@@ -260,8 +270,10 @@ Status Database::RemoveBatchesBelow(std::int64_t id) {
 
 Status Database::PutChunk(SeriesId series, const std::vector<Sample>& samples) {
   StatementUse query(statements_[kPutChunk]);
-  query->Bind(1, SeriesKey(series, samples.front().time_ms)).Bind(2, samples.back().time_ms);
-  return query->BindBlob(3, EncodeChunk(samples)).Run();
+  const std::int64_t key = SeriesKey(series, samples.front().time_ms);
+  const std::string data = EncodeChunk(samples);
+  query->Bind(1, key).Bind(2, samples.back().time_ms).BindBlob(3, data);
+  return query->Bind(4, RowCheck(key, data)).Run();
 }
 
 Status Database::RemoveChunk(SeriesId series, std::int64_t start_ms) {

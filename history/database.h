@@ -43,8 +43,8 @@ class Database {
     bool stopped = false;
   };
 
-  // Reading. A row that cannot be understood is passed over and counted in `damaged`; one written
-  // at its key replaces it.
+  // Reading. A row that is not as it was written, or cannot be understood, is passed over and
+  // counted in `damaged`; one written at its key replaces it.
   Result<std::vector<SeriesRow>> AllSeries(std::vector<SeriesId>& damaged);
   Result<ChunkBounds> Bounds(SeriesId series);
   Status EachBatch(const std::function<void(std::int64_t id, std::vector<BatchSample>)>& take,

@@ -25,6 +25,7 @@ class StatementUse {
   StatementUse(const StatementUse&) = delete;
   StatementUse& operator=(const StatementUse&) = delete;
   SqliteStatement* operator->() { return &statement_; }
+  const SqliteStatement& operator*() const { return statement_; }
 
  private:
   SqliteStatement& statement_;

@@ -26,6 +26,7 @@ inline constexpr std::int64_t kMaxAheadMs = 10 * kMinuteMs;  // Further ahead of
 inline constexpr std::size_t kMaxLabelBytes = 16u << 10;     // Names and values of one series.
 inline constexpr std::size_t kMaxHeadSamples = 8192;         // In memory per series.
 inline constexpr std::size_t kMaxUnsavedBytes = 64u << 20;   // Waiting for a disk that fails.
+inline constexpr std::int64_t kMaxUnsyncedMs = 700;          // Then Append syncs before it returns.
 
 struct StoreOptions {
   std::string path;                         // "var/alertd/history.db"; its folder must be there.
@@ -38,6 +39,7 @@ struct StoreOptions {
   std::uint64_t retention_bytes = 0;
   std::int64_t accept_late_ms = kDayMs;  // Older than this before now: refused.
   std::size_t max_series = 200'000;      // At most 2^21.
+  std::int64_t sync_after_ms = 500;      // How long what is written waits for more to be synced.
 };
 
 // A time in which the watcher ran. Between two runs nothing could be measured.
@@ -71,11 +73,12 @@ struct StoreStats {
 // The time-series store: one SQLite file (WAL) with a writer of its own.
 //
 // What Append has accepted with success survives SIGKILL at once, and power loss once it is synced:
-// it is in the write-ahead log, which a thread of the store's own syncs within a second where the
-// disk is quick enough. Samples stay in memory by series (the head) until 240 to 360 of them, or an
-// hour, are moved to one chunk. Late samples are merged in. Once an hour is over, its samples are
-// summed up by minutes and by hours (the tiers), which are kept longer; a late sample has its hours
-// summed up again. A file that is broken is renamed to
+// it is in the write-ahead log, which a thread of the store's own syncs after `sync_after_ms`.
+// Where that comes late, an Append syncs: so what a power loss takes was accepted within
+// kMaxUnsyncedMs, on a disk of any speed that does not fail. Samples stay in memory by series (the
+// head) until 240 to 360 of them, or an hour, are moved to one chunk. Late samples are merged in.
+// Once an hour is over, its samples are summed up by minutes and by hours (the tiers), which are
+// kept longer; a late sample has its hours summed up again. A file that is broken is renamed to
 // `<path>.broken-<time>` and a new one begun with what memory holds; a disk that fails or is full
 // is said once, counted, and tried again at each Append, while queries go on from memory.
 //
@@ -91,8 +94,9 @@ class Store final : public telemetry::SeriesSource {
   Store& operator=(const Store&) = delete;
 
   // Takes samples in, in any order, stale markers included; what is refused is counted. An empty
-  // span only marks that the watcher still runs. Blocks on a write to the page cache. Fails where
-  // the samples could not be saved: they are in memory, and saved as soon as the disk allows.
+  // span only marks that the watcher still runs. Blocks on a write to the page cache, and on the
+  // disk where a sync is late (kMaxUnsyncedMs). Fails where the samples could not be saved: they
+  // are in memory, and saved as soon as the disk allows.
   Status Append(std::span<const telemetry::LabelledSample> samples);
   // The same for series that their writer holds; all stores note their place in them, so a writer
   // has one store.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "history/row_check.h"
 #include "history/series_key.h"
 #include "history/store.h"
 
@@ -27,10 +28,10 @@ Result<TierTables> TierTables::Prepare(SqliteDatabase& connection) {
   TierTables tables;
   for (const std::string_view table : kTables) {
     for (const std::string_view sql :
-         {"SELECT data FROM {} WHERE key = ?",
-          "SELECT data FROM {} WHERE key BETWEEN ? AND ? ORDER BY key",
+         {"SELECT key, data, crc FROM {} WHERE key = ?",
+          "SELECT key, data, crc FROM {} WHERE key BETWEEN ? AND ? ORDER BY key",
           "SELECT key FROM {} WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
-          "INSERT OR REPLACE INTO {}(key, data) VALUES(?, ?)",
+          "INSERT OR REPLACE INTO {}(key, data, crc) VALUES(?, ?, ?)",
           "DELETE FROM {} WHERE key BETWEEN ? AND ?"}) {
       Result<SqliteStatement> statement = connection.Prepare(fmt::format(fmt::runtime(sql), table));
       if (!statement) return Forward(statement.error());
@@ -55,7 +56,7 @@ Status TierTables::Replace(Tier tier, SeriesId series, std::int64_t from_ms, std
       const Result<bool> found = query->Step();
       if (!found) return Forward(found.error());
       // A damaged row is replaced by what is known.
-      if (*found) (void)DecodeBuckets(query->Blob(0), WidthMs(tier), row);
+      if (*found && RowIsIntact(*query)) (void)DecodeBuckets(query->Blob(1), WidthMs(tier), row);
     }
     std::erase_if(row, [&](const Bucket& b) { return b.end_ms > from_ms && b.end_ms <= to_ms; });
     for (; next != buckets.end() && next->end_ms <= start + SpanMs(tier); ++next) {
@@ -65,7 +66,9 @@ Status TierTables::Replace(Tier tier, SeriesId series, std::int64_t from_ms, std
     std::sort(row.begin(), row.end(),
               [](const Bucket& a, const Bucket& b) { return a.end_ms < b.end_ms; });
     StatementUse put(Statement(tier, kPut));
-    put->Bind(1, SeriesKey(series, start)).BindBlob(2, EncodeBuckets(row, WidthMs(tier)));
+    const std::int64_t key = SeriesKey(series, start);
+    const std::string data = EncodeBuckets(row, WidthMs(tier));
+    put->Bind(1, key).BindBlob(2, data).Bind(3, RowCheck(key, data));
     if (Status done = put->Run(); !done) return done;
   }
   return {};
@@ -83,7 +86,9 @@ Status TierTables::Read(Tier tier, SeriesId series, std::int64_t from_ms, std::i
     const Result<bool> more = query->Step();
     if (!more) return Forward(more.error());
     if (!*more) break;
-    if (!DecodeColumn(query->Blob(0), WidthMs(tier), column, out)) ++damaged;
+    const bool read =
+        RowIsIntact(*query) && DecodeColumn(query->Blob(1), WidthMs(tier), column, out);
+    if (!read) ++damaged;
   }
   const auto added = out.begin() + static_cast<std::ptrdiff_t>(before);
   out.erase(std::remove_if(added, out.end(),

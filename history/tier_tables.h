@@ -30,7 +30,7 @@ class TierTables {
                  const std::vector<Bucket>& buckets);
 
   // One column of the buckets that end within the range, both ends included, appended to `out`. A
-  // row that cannot be understood is passed over and counted in `damaged`.
+  // row that is damaged is passed over and counted in `damaged`.
   Status Read(Tier tier, SeriesId series, std::int64_t from_ms, std::int64_t to_ms,
               telemetry::Column column, std::vector<telemetry::Sample>& out,
               std::uint64_t& damaged);

@@ -22,7 +22,7 @@ Result<std::unique_ptr<Writer>> Writer::Open(const StoreOptions& options, Head& 
   for (const auto& [id, state] : head.series) {
     if (state.first_ms < writer->oldest_ms_) writer->oldest_ms_ = state.first_ms;
   }
-  writer->syncer_.emplace(options.path);
+  writer->syncer_.emplace(options.path, options.sync_after_ms);
   return writer;
 }
 
@@ -56,7 +56,10 @@ Status Writer::LoadSeries(SealedBatches& sealed) {
     if (!bounds) return Forward(bounds.error());
     SeriesState& state = head_.Add(row.id, row.labels);
     state.stored = true;
-    state.tiered_ms = row.tiered_ms;
+    // An altered mark is told by this; what was summed up behind it is summed up again.
+    const bool altered = row.tiered_ms % kHourMs != 0;
+    state.tiered_ms = altered ? BucketEnd(bounds->first_ms, kHourMs) : row.tiered_ms;
+    if (altered) ++counters_.damaged_rows;
     sealed[row.id] = row.sealed_batch;
     next_batch_ = std::max(next_batch_, row.sealed_batch + 1);
     if (bounds->first_ms >= 0) {
@@ -64,11 +67,11 @@ Status Writer::LoadSeries(SealedBatches& sealed) {
       state.last_ms = bounds->last_ms;
       state.sealed_end_ms = bounds->last_ms;
     }
-    if (row.tiered_ms == 0) continue;
+    if (state.tiered_ms == 0) continue;
     const auto first_ms = database_->tiers().FirstMs(Tier::kHour, row.id);
     if (!first_ms) return Forward(first_ms.error());
     if (*first_ms >= 0) state.first_ms = std::min(state.first_ms, *first_ms);
-    state.last_ms = std::max(state.last_ms, row.tiered_ms);
+    state.last_ms = std::max(state.last_ms, state.tiered_ms);
   }
   counters_.damaged_rows += damaged.size();
   // Their chunks may still be there: no other series may take them for its own.

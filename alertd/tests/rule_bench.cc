@@ -14,7 +14,8 @@ namespace atalaya::alertd {
 using std::chrono::milliseconds;
 constexpr milliseconds kTick{5'000};
 
-// Series that hold their value; a sample stands at every second, as if scraped then.
+// Series that hold their value; a sample stands at every second, as if scraped then. There would be
+// sums by minute and hour as well, but rules read samples.
 class RuleBench::Source : public telemetry::SeriesSource {
  public:
   struct Step {
@@ -25,6 +26,7 @@ class RuleBench::Source : public telemetry::SeriesSource {
 
   Result<std::vector<telemetry::SeriesSamples>> Select(
       const telemetry::SelectRequest& request) const override {
+    ATALAYA_CHECK(request.bucket_ms == 0);
     std::vector<telemetry::SeriesSamples> found;
     for (const auto& [labels, steps] : series) {
       if (!Matches(labels, request.matchers)) continue;
@@ -41,6 +43,7 @@ class RuleBench::Source : public telemetry::SeriesSource {
     }
     return found;
   }
+  std::vector<telemetry::Depth> Depths() const override { return {{0}, {60'000}, {3'600'000}}; }
 
  private:
   static bool Matches(const telemetry::Labels& labels,

@@ -116,6 +116,45 @@ TEST_F(Buckets, WidthIsTheLesserOfStepAndRange) {
   EXPECT_THAT(Widths(), ElementsAre(0));
 }
 
+TEST_F(Buckets, WidthChangesWhereStepOrRangeReachesIt) {
+  const auto width = [&](const std::string& query, std::int64_t step_ms) {
+    Last(query, step_ms);
+    return Widths().at(0);
+  };
+  EXPECT_EQ(width("rate(c_total[2h])", kMinute - 1), 0);
+  EXPECT_EQ(width("rate(c_total[2h])", kMinute), kMinute);
+  EXPECT_EQ(width("rate(c_total[2h])", kHour - 1), kMinute);
+  EXPECT_EQ(width("rate(c_total[2h])", kHour), kHour);
+  EXPECT_EQ(width("rate(c_total[59s])", kHour), 0);
+  EXPECT_EQ(width("rate(c_total[1m])", kHour), kMinute);
+  EXPECT_EQ(width("rate(c_total[59m])", kHour), kMinute);
+  EXPECT_EQ(width("rate(c_total[1h])", kHour), kHour);
+  EXPECT_EQ(width("rate(c_total[90m])", kHour), kMinute);  // No number of whole hours.
+  EXPECT_EQ(width("sum(rate(c_total[1h])) / 2", kHour), kHour);
+  EXPECT_EQ(width("max_over_time(rate(c_total[1h])[6h:30s])", kHour), 0);  // The inner step.
+  EXPECT_EQ(width("max_over_time(rate(c_total[1h])[6h:1h])", 15'000), kHour);
+}
+
+// What sums by minute and hour cannot tell is told from samples, and where these are gone, so much
+// is said.
+TEST_F(Buckets, OtherFunctionsReadSamplesOrWarn) {
+  const std::vector<Depth> all = source_.depths;
+  for (const std::string query :
+       {"changes(c_total[2h])", "delta(c_total[2h])", "deriv(c_total[2h])", "idelta(c_total[2h])",
+        "irate(c_total[2h])", "predict_linear(c_total[2h], 60)",
+        "quantile_over_time(1, c_total[2h])", "resets(c_total[2h])",
+        "stddev_over_time(c_total[2h])", "stdvar_over_time(c_total[2h])"}) {
+    source_.depths = all;
+    Last(query, 2 * kHour);
+    EXPECT_THAT(Widths(), ElementsAre(0)) << query;
+    EXPECT_THAT(warnings_, IsEmpty()) << query;
+    source_.depths = {{0, 90 * kHour}, {kMinute, 60 * kHour}, {kHour}};
+    Last(query, 2 * kHour);
+    EXPECT_THAT(Widths(), ElementsAre(0)) << query;
+    EXPECT_THAT(warnings_, ElementsAre(HasSubstr("samples reach back to 1970-01-04T18"))) << query;
+  }
+}
+
 TEST_F(Buckets, InstantQueriesReadSamples) {
   const Engine engine(source_);
   for (const char* query :
