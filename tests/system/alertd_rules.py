@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import signal
+import urllib.parse
 
 import harness
 import prometheus
@@ -190,6 +191,13 @@ def the_same_alerts_as_prometheus(bench):
             both = [alerts_of(each) for each in (api(ours, "alerts")["alerts"], theirs.get("alerts")["alerts"])]
             raise AssertionError(f"{error}\nours only: {both[0] - both[1]}\ntheirs only: {both[1] - both[0]}") from None
 
+    recorded = '{__name__=~"instance:.+"}'
+
+    def same_records():
+        both = [{(tuple(sorted(each["metric"].items())), each["value"][1]) for each in result}
+                for result in (api(ours, f"query?query={urllib.parse.quote(recorded)}")["result"], theirs.query(recorded))]
+        return len(both[0]) == 2 and both[0] == both[1]
+    harness.wait_for("the same recorded series", same_records)
     compared("the same trouble", {"DiskSpaceLow", "MemoryAlmostGone", "MemoryLow", "HttpStatus", "DiskFillsUp", "ExporterDown"})
     page = node_page(60, 20, "node_textfile_scrape_error 1")
     compared("the same recovery", {"DiskFillsUp", "ExporterDown", "LoadHigh"})  # One is kept for ten minutes.
