@@ -129,13 +129,13 @@ def a_bad_file_changes_nothing(bench):
         f"{rules}:6:14: expr: parse error: unexpected end of input", '  expr = "up =="', "               ^"], done.stderr
 
     rules.write_text('[[rule]]\nalert = "Typo"\nexpr = "ALERTS{x=\'\'} and nod_load1 > 1"\n')
-    config.write_text(config.read_text().replace("127.0.0.1:0", address))
-    done = alertd("--config", config, "--check-config")
-    assert done.returncode == 0 and f'{rules}:1:1: warning: "Typo": no series matches nod_load1\n' in done.stdout, done.stdout
     program.signal(signal.SIGHUP)
     program.wait_line(lambda line: f"rule Typo ({rules}:1:1): no series matches nod_load1" in line, "the warning", stream="log")
     typo = harness.wait_for("the rule", lambda: [r for g in api(address, "rules")["groups"] for r in g["rules"] if r["name"] == "Typo"])
     assert typo[0]["unmatchedSelectors"] == ["nod_load1"], typo
+    config.write_text(config.read_text().replace("127.0.0.1:0", address))
+    done = alertd("--config", config, "--check-config")
+    assert done.returncode == 0 and f'{rules}:1:1: warning: "Typo": no series matches nod_load1\n' in done.stdout, done.stdout
     program.stop()
     done = alertd("--config", config, "--check-config")
     assert done.returncode == 0 and "was not looked up" in done.stdout, done.stdout
