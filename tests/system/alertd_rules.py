@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import signal
+import urllib.parse
 
 import harness
 import prometheus
@@ -128,13 +129,13 @@ def a_bad_file_changes_nothing(bench):
         f"{rules}:6:14: expr: parse error: unexpected end of input", '  expr = "up =="', "               ^"], done.stderr
 
     rules.write_text('[[rule]]\nalert = "Typo"\nexpr = "ALERTS{x=\'\'} and nod_load1 > 1"\n')
-    config.write_text(config.read_text().replace("127.0.0.1:0", address))
-    done = alertd("--config", config, "--check-config")
-    assert done.returncode == 0 and f'{rules}:1:1: warning: "Typo": no series matches nod_load1\n' in done.stdout, done.stdout
     program.signal(signal.SIGHUP)
     program.wait_line(lambda line: f"rule Typo ({rules}:1:1): no series matches nod_load1" in line, "the warning", stream="log")
     typo = harness.wait_for("the rule", lambda: [r for g in api(address, "rules")["groups"] for r in g["rules"] if r["name"] == "Typo"])
     assert typo[0]["unmatchedSelectors"] == ["nod_load1"], typo
+    config.write_text(config.read_text().replace("127.0.0.1:0", address))
+    done = alertd("--config", config, "--check-config")
+    assert done.returncode == 0 and f'{rules}:1:1: warning: "Typo": no series matches nod_load1\n' in done.stdout, done.stdout
     program.stop()
     done = alertd("--config", config, "--check-config")
     assert done.returncode == 0 and "was not looked up" in done.stdout, done.stdout
@@ -190,6 +191,13 @@ def the_same_alerts_as_prometheus(bench):
             both = [alerts_of(each) for each in (api(ours, "alerts")["alerts"], theirs.get("alerts")["alerts"])]
             raise AssertionError(f"{error}\nours only: {both[0] - both[1]}\ntheirs only: {both[1] - both[0]}") from None
 
+    recorded = '{__name__=~"instance:.+"}'
+
+    def same_records():
+        both = [{(tuple(sorted(each["metric"].items())), each["value"][1]) for each in result}
+                for result in (api(ours, f"query?query={urllib.parse.quote(recorded)}")["result"], theirs.query(recorded))]
+        return len(both[0]) == 2 and both[0] == both[1]
+    harness.wait_for("the same recorded series", same_records)
     compared("the same trouble", {"DiskSpaceLow", "MemoryAlmostGone", "MemoryLow", "HttpStatus", "DiskFillsUp", "ExporterDown"})
     page = node_page(60, 20, "node_textfile_scrape_error 1")
     compared("the same recovery", {"DiskFillsUp", "ExporterDown", "LoadHigh"})  # One is kept for ten minutes.

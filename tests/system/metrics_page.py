@@ -17,8 +17,11 @@ def serve_metrics(bench: contextlib.ExitStack, page) -> str:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
+
+        def handle(self):
             with contextlib.suppress(ConnectionError):  # Whoever asked was killed.
-                self.wfile.write(body)
+                super().handle()
 
         def log_message(self, *_):
             pass
