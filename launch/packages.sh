@@ -16,7 +16,7 @@ TEST_PACKAGES=(
 )
 PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1)  # What the unpacked mosquitto links.
 # Unpacked under build/peers/, never installed: they would start services or take a port.
-PEER_PACKAGES=(prometheus prometheus-node-exporter prometheus-alertmanager mosquitto nats-server)
+PEER_PACKAGES=(prometheus prometheus-node-exporter prometheus-alertmanager prometheus-blackbox-exporter mosquitto nats-server)
 
 missing_packages() {
   local package
