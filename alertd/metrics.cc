@@ -50,6 +50,14 @@ void WriteScrapes(TextWriter& page, const ScrapeFigures& scrapes) {
       static_cast<double>(scrapes.left_out));
 }
 
+void WriteProbes(TextWriter& page, const ProbeFigures& probes) {
+  Count(page, "cloud_alertd_probes_total", "Looks of probes, well or not.", probes.looks);
+  page.Family("cloud_alertd_probes_failed_total", MetricType::kCounter,
+              "Looks of probes that failed, by reason.");
+  for (std::size_t i = 0; i < kProbeFaultNames.size(); ++i)
+    page.Sample(LabelText("reason", kProbeFaultNames[i]).text(), probes.failed[i]);
+}
+
 void WriteTelemetry(TextWriter& page, const TelemetryFigures& telemetry) {
   Count(page, "cloud_alertd_telemetry_packets_total", "Telemetry packets that came.",
         telemetry.packets);
@@ -73,6 +81,7 @@ void WriteCollect(TextWriter& page, const CollectFigures& collect) {
                 collect.targets[static_cast<std::size_t>(health)]);
   }
   WriteScrapes(page, collect.scrapes);
+  WriteProbes(page, collect.probes);
   WriteTelemetry(page, collect.telemetry);
   Count(page, "cloud_alertd_samples_total", "Samples given to the history.", collect.samples);
   One(page, "cloud_alertd_queued_batches", MetricType::kGauge,

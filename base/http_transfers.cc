@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/curl_init.h"
+#include "base/tls.h"
 #include "base/version.h"
 
 namespace atalaya {
@@ -24,6 +25,8 @@ void InitCurl() {
 namespace {
 
 constexpr std::size_t kMaxSpareHandles = 64;
+constexpr long kAuthoritiesKeptS =
+    300;  // For connections of their own, each of which asks for them.
 constexpr std::size_t kMaxHeaderBytes = 65536;  // Of a reply; a longer one is kLimit.
 
 bool HasLineBreak(std::string_view text) {
@@ -57,6 +60,24 @@ struct BodyBudget {
   std::size_t used = 0;
 };
 
+CURLcode OnTlsContext(CURL*, void* context, void* facts) {
+  NoteTlsFacts(static_cast<ssl_ctx_st*>(context), static_cast<TlsFacts*>(facts));
+  return CURLE_OK;
+}
+
+// "localhost:8443:127.0.0.1,[::1]": what libcurl shall take for an answer of the name server.
+std::string ResolveLine(const HttpClientRequest& request) {
+  const Result<HostPort> server = ServerOfUrl(request.url);
+  if (!server) return "";
+  std::string line = fmt::format("{}:{}:", server->host, server->port);
+  for (const HostPort& address : request.addresses) {
+    if (line.back() != ':') line += ',';
+    const bool v6 = address.host.find(':') != std::string::npos;
+    line += v6 ? fmt::format("[{}]", address.host) : address.host;
+  }
+  return line;
+}
+
 struct Transfer {
   HttpClientRequest request;
   HttpTransfers::Callback callback;
@@ -65,6 +86,7 @@ struct Transfer {
   curl_slist* headers = nullptr;
   BodyBudget& budget;
   std::size_t reply_bytes = 0;  // Of the budget.
+  curl_slist* resolved = nullptr;
   std::size_t header_bytes = 0;
   bool too_long = false;
   bool link_local = false;  // Refused for its address.
@@ -80,6 +102,7 @@ struct Transfer {
     budget.used -= reply_bytes;
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
+    curl_slist_free_all(resolved);
   }
 
   // Makes room in the body, by doubling it; false where the budget has none.
@@ -196,6 +219,25 @@ void SetMethod(Transfer* transfer) {
   curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+void SetConnection(Transfer* transfer) {
+  const HttpClientRequest& request = transfer->request;
+  CURL* const easy = transfer->easy;
+  if (!request.addresses.empty()) {
+    transfer->resolved = curl_slist_append(nullptr, ResolveLine(request).c_str());
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, transfer->resolved);
+  }
+  if (!request.own_connection) return;
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  // The system's authorities take milliseconds to read; libcurl keeps them, but not with a folder.
+  curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesKeptS);
+  if (request.tls_facts == nullptr) return;
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request.tls_facts);
+}
+
 // `easy` is fresh, or reset.
 void Prepare(Transfer* transfer, CURL* easy) {
   const HttpClientRequest& request = transfer->request;
@@ -232,6 +274,59 @@ void Prepare(Transfer* transfer, CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   SetHeaders(transfer);
   SetMethod(transfer);
+  SetConnection(transfer);
+}
+
+std::chrono::microseconds TimeOf(CURL* easy, CURLINFO what) {
+  curl_off_t us = 0;
+  curl_easy_getinfo(easy, what, &us);
+  return std::chrono::microseconds(us);
+}
+
+// libcurl's times are all since the beginning.
+HttpPhases PhasesOf(CURL* easy) {
+  const auto resolved = TimeOf(easy, CURLINFO_NAMELOOKUP_TIME_T);
+  const auto connected = TimeOf(easy, CURLINFO_CONNECT_TIME_T);
+  const auto secured = TimeOf(easy, CURLINFO_APPCONNECT_TIME_T);  // 0 without TLS.
+  const auto first_byte = TimeOf(easy, CURLINFO_STARTTRANSFER_TIME_T);
+  const std::chrono::microseconds none{0};
+  return {resolved, std::max(connected - resolved, none), std::max(secured - connected, none),
+          std::max(first_byte - TimeOf(easy, CURLINFO_PRETRANSFER_TIME_T), none),
+          TimeOf(easy, CURLINFO_TOTAL_TIME_T) - first_byte};
+}
+
+int VersionOf(CURL* easy) {
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  switch (version) {
+    case CURL_HTTP_VERSION_1_0:
+      return 10;
+    case CURL_HTTP_VERSION_2_0:
+      return 20;
+    default:
+      return 11;
+  }
+}
+
+// Fills in what libcurl knows of a reply that has come whole.
+void CompleteReply(CURL* easy, HttpClientReply& reply) {
+  long status = 0;
+  char* redirect = nullptr;
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
+  curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  reply.status = static_cast<int>(status);
+  reply.duration = TimeOf(easy, CURLINFO_TOTAL_TIME_T);
+  reply.phases = PhasesOf(easy);
+  reply.version = VersionOf(easy);
+  reply.content_length = length;
+  if (redirect != nullptr) reply.redirect_url = redirect;
+}
+
+bool IsTlsFault(CURLcode code) {
+  return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+         code == CURLE_SSL_CACERT_BADFILE;
 }
 
 Result<HttpClientReply> Outcome(Transfer* transfer, CURLcode code) {
@@ -245,12 +340,7 @@ Result<HttpClientReply> Outcome(Transfer* transfer, CURLcode code) {
                 transfer->request.body_limit_bytes);
   }
   if (code == CURLE_OK) {
-    long status = 0;
-    curl_off_t total_us = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &total_us);
-    transfer->reply.status = static_cast<int>(status);
-    transfer->reply.duration = std::chrono::microseconds(total_us);
+    CompleteReply(transfer->easy, transfer->reply);
     return std::move(transfer->reply);
   }
   if (transfer->link_local)
@@ -262,10 +352,34 @@ Result<HttpClientReply> Outcome(Transfer* transfer, CURLcode code) {
   const char* text =
       transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(code);
   const bool wrong_url = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT;
-  return Fail(wrong_url ? ErrorCode::kInvalid : ErrorCode::kIo, "{}: {}", origin, text);
+  return Fail(wrong_url          ? ErrorCode::kInvalid
+              : IsTlsFault(code) ? ErrorCode::kRefused
+                                 : ErrorCode::kIo,
+              "{}: {}", origin, text);
 }
 
 }  // namespace
+
+Result<HostPort> ServerOfUrl(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parts(curl_url(), &curl_url_cleanup);
+  const auto part = [&](CURLUPart which, unsigned flags) -> std::string {
+    char* text = nullptr;
+    if (curl_url_get(parts.get(), which, &text, flags) != CURLUE_OK) return "";
+    const std::string copy = text;
+    curl_free(text);
+    return copy;
+  };
+  const bool parsed = curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK;
+  const std::string scheme = parsed ? part(CURLUPART_SCHEME, 0) : "";
+  if (scheme != "http" && scheme != "https")
+    return Fail(ErrorCode::kInvalid, "\"{}\" is no URL (write http://127.0.0.1:8080/path)", url);
+  if (!part(CURLUPART_USER, 0).empty() || !part(CURLUPART_PASSWORD, 0).empty())
+    return Fail(ErrorCode::kInvalid, "holds a user; write it as username and password_file");
+  std::string host = part(CURLUPART_HOST, 0);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return HostPort{host,
+                  static_cast<std::uint16_t>(std::stoi(part(CURLUPART_PORT, CURLU_DEFAULT_PORT)))};
+}
 
 struct HttpTransfers::Impl {
   // What libcurl waits for on one descriptor.

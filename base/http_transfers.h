@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "base/event_loop.h"
+#include "base/net.h"
 #include "base/result.h"
 
 namespace atalaya {
+
+struct TlsFacts;
 
 struct HttpClientRequest {
   std::string method = "GET";
@@ -29,6 +32,15 @@ struct HttpClientRequest {
   std::chrono::milliseconds timeout{10'000};
   std::size_t body_limit_bytes = 16u << 20;  // A longer reply, once unpacked, is kLimit.
   bool gzip = false;                         // Asks for a packed reply; it is unpacked.
+  std::vector<HostPort> addresses = {};      // Of the URL's host, in digits; empty: looked up.
+  bool own_connection = false;               // Made for this request, and closed after it.
+  TlsFacts* tls_facts =
+      nullptr;  // With `own_connection`: noted (base/tls.h); outlives the request.
+};
+
+// How long each part took. `processing`: from the request to the first byte of the reply.
+struct HttpPhases {
+  std::chrono::microseconds resolve{0}, connect{0}, tls{0}, processing{0}, transfer{0};
 };
 
 struct HttpClientReply {
@@ -36,6 +48,10 @@ struct HttpClientReply {
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;
   std::chrono::microseconds duration{0};
+  HttpPhases phases = {};
+  int version = 0;                   // Of HTTP, times ten.
+  std::int64_t content_length = -1;  // -1: the reply did not say.
+  std::string redirect_url = {};     // Absolute; "" where the reply is no redirect.
 };
 
 struct HttpClientLimits {
@@ -46,14 +62,17 @@ struct HttpClientLimits {
   std::size_t body_bytes = std::numeric_limits<std::size_t>::max();
 };
 
+// Where the server of an http or https URL is. kInvalid where it is no such URL, or holds a user.
+Result<HostPort> ServerOfUrl(const std::string& url);
+
 // Sends requests through libcurl on an event loop, many at once; connections are kept and reused.
 // Redirects are not followed. Only http and https. Errors name scheme, host and port only: a path
 // may hold a secret. Threads: that of the loop, or any while it does not run.
 class HttpTransfers {
  public:
   // Called from the loop; must not block, and may send the next request. A transport failure is
-  // kIo, a deadline kTimeout, a long body kLimit, one for which no memory is left kBusy, a URL or
-  // header that is none kInvalid; any status is a reply.
+  // kIo, one of TLS kRefused, a deadline kTimeout, a long body kLimit, one for which no memory is left
+  // kBusy, a URL or header that is none kInvalid; any status is a reply.
   using Callback = std::function<void(Result<HttpClientReply>)>;
 
   HttpTransfers(EventLoop& loop, HttpClientLimits limits);  // `loop` must outlive it.

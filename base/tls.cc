@@ -62,12 +62,47 @@ Status LoadAuthorities(SSL_CTX* context, const std::string& path) {
   return {};
 }
 
-std::int64_t EndOf(SSL_CTX* context) {
-  const X509* certificate = SSL_CTX_get0_certificate(context);
+std::int64_t EndOf(const X509* certificate) {
   tm end{};
   if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
     return 0;
   return static_cast<std::int64_t>(timegm(&end)) * 1000;
+}
+
+std::int64_t EarliestEndOf(const STACK_OF(X509) * certificates) {
+  std::int64_t earliest_ms = 0;
+  for (int i = 0; i < sk_X509_num(certificates); ++i) {
+    const std::int64_t end_ms = EndOf(sk_X509_value(certificates, i));
+    if (earliest_ms == 0 || end_ms < earliest_ms) earliest_ms = end_ms;
+  }
+  return earliest_ms;
+}
+
+int FactsOfContext() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+int FactsOfStream() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// OpenSSL calls it for each certificate of the chain, the server's own last, and for each fault.
+// It keeps OpenSSL's verdict.
+int NoteCertificates(int good, X509_STORE_CTX* store) {
+  const auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* facts = static_cast<TlsFacts*>(SSL_get_ex_data(ssl, FactsOfStream()));
+  if (facts == nullptr)
+    facts = static_cast<TlsFacts*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), FactsOfContext()));
+  const std::string_view version = SSL_get_version(ssl);  // "TLSv1.3"
+  facts->version =
+      version.starts_with("TLSv") ? fmt::format("TLS {}", version.substr(4)) : std::string(version);
+  facts->earliest_end_ms = EarliestEndOf(X509_STORE_CTX_get0_untrusted(store));
+  if (good == 1 && X509_STORE_CTX_get_error_depth(store) == 0)
+    facts->chain_end_ms = EarliestEndOf(X509_STORE_CTX_get0_chain(store));
+  return good;
 }
 
 int FdOf(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
@@ -148,7 +183,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::ForServer(const TlsServerO
   if (Status own = LoadOwn(context, options.certificate_file, options.key_file); !own) {
     return Forward(own.error());
   }
-  owned->certificate_ends_ms_ = EndOf(context);
+  owned->certificate_ends_ms_ = EndOf(SSL_CTX_get0_certificate(context));
   // Clients resume by tickets, which need no memory here; their key is of this context alone.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, kTicketsPerHandshake);
@@ -182,10 +217,15 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::ForClient(const TlsClientO
     if (Status own = LoadOwn(context, options.certificate_file, options.key_file); !own) {
       return Forward(own.error());
     }
-    owned->certificate_ends_ms_ = EndOf(context);
+    owned->certificate_ends_ms_ = EndOf(SSL_CTX_get0_certificate(context));
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   return std::shared_ptr<const TlsContext>(std::move(owned));
+}
+
+void NoteTlsFacts(ssl_ctx_st* context, TlsFacts* facts) {
+  SSL_CTX_set_ex_data(context, FactsOfContext(), facts);
+  SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), &NoteCertificates);
 }
 
 TlsStream::~TlsStream() { SSL_free(ssl_); }
@@ -254,6 +294,11 @@ TlsStream::Outcome TlsStream::Judge(int returned) {
     error_ += X509_verify_cert_error_string(SSL_get_verify_result(ssl_));
   }
   return reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ? Outcome::kClosed : Outcome::kFailed;
+}
+
+void TlsStream::NoteFacts(TlsFacts* facts) {
+  SSL_set_ex_data(ssl_, FactsOfStream(), facts);
+  SSL_set_verify(ssl_, SSL_get_verify_mode(ssl_), &NoteCertificates);
 }
 
 TlsStream::Outcome TlsStream::Handshake() {

@@ -56,6 +56,17 @@ class TlsContext {
   std::int64_t certificate_ends_ms_ = 0;
 };
 
+// What the handshake of a client shows, also where it does not accept the certificates.
+struct TlsFacts {
+  std::string version = {};          // "TLS 1.3"; "": no certificate came.
+  std::int64_t earliest_end_ms = 0;  // Of the certificates that the server sent, UTC; 0: none.
+  std::int64_t chain_end_ms = 0;     // Of those that the verified chain is made of; 0: none is.
+};
+
+// From now on a handshake with `context`, made by whom ever, is noted in `facts`, which must
+// outlive it. Of handshakes that resume a session nothing is noted.
+void NoteTlsFacts(ssl_ctx_st* context, TlsFacts* facts);
+
 // TLS over a connected, non-blocking socket that belongs to the caller and outlives the stream.
 // Read and Write make the handshake on their way; Handshake alone is for who wants to know.
 // Nothing here blocks or raises SIGPIPE. Threads: one at a time; it may change between calls.
@@ -78,6 +89,9 @@ class TlsStream {
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
+
+  // Before the handshake of a client: it is noted in `facts`, which must outlive the stream.
+  void NoteFacts(TlsFacts* facts);
 
   Outcome Handshake();
   bool handshaken() const;

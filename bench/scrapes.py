@@ -44,6 +44,13 @@ class Targets:
         self.process.wait()
 
 
+def query(server: Process, expression: str) -> float:
+    text = urllib.parse.urlencode({"query": expression})
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/v1/query?{text}", timeout=30) as answer:
+        result = json.load(answer)["data"]["result"]
+    return float(result[0]["value"][1]) if result else 0
+
+
 class Scrapes:
     def __init__(self, bench: Bench):
         self.bench = bench
@@ -73,18 +80,12 @@ class Scrapes:
         return Process(PEER, [self.peer, f"--config.file={config}", f"--storage.tsdb.path={self.bench.dir / f'tsdb-{port}'}",
                               f"--web.listen-address=127.0.0.1:{port}"], port, self.bench.dir)
 
-    def value(self, server: Process, expression: str) -> float:
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/v1/query?{query}", timeout=30) as answer:
-            result = json.load(answer)["data"]["result"]
-        return float(result[0]["value"][1]) if result else 0
-
     def wait_up(self, server: Process):
         """Until every target was scraped twice: what is new by then costs more."""
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
             with contextlib.suppress(urllib.error.URLError):
-                if self.value(server, "count(sum_over_time(up[1m]) >= 2)") >= self.count:
+                if query(server, "count(sum_over_time(up[1m]) >= 2)") >= self.count:
                     return
             time.sleep(0.5)
         raise b.Failed(f"{server.name} has not scraped all targets twice within {DEADLINE_S} s")
@@ -97,8 +98,8 @@ class Scrapes:
             time.sleep(self.seconds)
             took_s, used_s = time.monotonic() - began, server.cpu_s() - cpu_s
             rss = server.rss_bytes() / 1e6
-            scrapes = self.value(server, f"sum(count_over_time(up[{self.seconds}s]))")
-            failed = self.value(server, f"sum(count_over_time(up[{self.seconds}s])) - sum(sum_over_time(up[{self.seconds}s]))")
+            scrapes = query(server, f"sum(count_over_time(up[{self.seconds}s]))")
+            failed = query(server, f"sum(count_over_time(up[{self.seconds}s])) - sum(sum_over_time(up[{self.seconds}s]))")
         due = self.count * self.seconds / INTERVAL_S
         if scrapes < 0.95 * due or failed > 0:
             raise b.Failed(f"{server.name}: {scrapes:.0f} scrapes where {due:.0f} were due, {failed:.0f} of them failed")

@@ -16,7 +16,9 @@ TEST_PACKAGES=(
 )
 PEER_LIBRARIES=(libwrap0 libdlt2 libwebsockets17 libmosquitto1 libcjson1 libevent-2.1-7 libdb5.3)  # What the unpacked mosquitto and opensmtpd link.
 # Unpacked under build/peers/, never installed: they would start services or take a port.
-PEER_PACKAGES=(prometheus prometheus-node-exporter prometheus-alertmanager mosquitto nats-server opensmtpd)
+PEER_PACKAGES=(
+  prometheus prometheus-node-exporter prometheus-alertmanager prometheus-blackbox-exporter mosquitto nats-server opensmtpd
+)
 
 missing_packages() {
   local package

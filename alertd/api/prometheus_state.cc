@@ -159,6 +159,7 @@ void WriteTarget(JsonWriter& json, const TargetStatus& target) {
   json.Field("scrapeUrl", target.address).Field("globalUrl", target.address);
   json.Field("lastError", target.last_error).Field("lastScrape", TimeText(target.last_look_ms));
   json.Key("lastScrapeDuration").Number(Seconds(target.last_duration));
+  if (!target.note.empty()) json.Field("note", target.note);
   json.Field("health", TargetHealthName(target.health));
   json.Field("scrapeInterval", FormatDuration(target.interval));
   json.Field("scrapeTimeout", FormatDuration(target.timeout)).EndObject();

@@ -12,6 +12,51 @@ constexpr std::chrono::milliseconds kDefaultTimeoutMax{10'000};
 constexpr std::size_t kMaxBodyBytes = 1u << 30;
 constexpr std::int64_t kMaxLimit = 10'000'000;
 
+void CheckTargets(ConfigTable& table, const std::vector<std::string>& targets) {
+  if (!table.Has("targets") && !table.Has("files"))
+    table.Fault(fmt::format("{}: \"targets\" is missing (write targets = [\"127.0.0.1:9100\"])",
+                            table.Name()));
+  for (const std::string& target : targets) {
+    std::string_view address = target;
+    for (const std::string_view scheme : {"http://", "https://"}) {
+      if (address.starts_with(scheme)) address.remove_prefix(scheme.size());
+    }
+    const Result<HostPort> parsed = ParseHostPort(address);
+    if (!parsed) table.Fault("targets", parsed.error().message);
+  }
+}
+
+std::vector<std::string> ReadFilePatterns(ConfigTable& table) {
+  std::vector<std::string> patterns;
+  const std::filesystem::path folder = std::filesystem::path(table.Place().file).parent_path();
+  for (const std::string& pattern : table.Strings("files")) {
+    const std::filesystem::path path = folder / pattern;
+    if (path.extension() != ".json")
+      table.Fault("files", fmt::format("\"{}\" must end in .json", pattern));
+    if (path.parent_path().string().find_first_of("*?[") != std::string::npos)
+      table.Fault("files", fmt::format("\"{}\": wildcards stand in the last part only", pattern));
+    patterns.push_back(path.string());
+  }
+  return patterns;
+}
+
+void ReadLimits(ConfigTable& table, ScrapeLimits& limits) {
+  const std::pair<std::string_view, std::size_t*> counts[] = {
+      {"sample_limit", &limits.samples},
+      {"label_limit", &limits.labels},
+      {"label_name_length_limit", &limits.label_name_bytes},
+      {"label_value_length_limit", &limits.label_value_bytes}};
+  for (const auto& [key, limit] : counts) {
+    *limit = static_cast<std::size_t>(
+        table.Integer(key, static_cast<std::int64_t>(*limit), 1, kMaxLimit));
+  }
+  limits.body_bytes = table.Size("body_size_limit", limits.body_bytes);
+  if (limits.body_bytes < 1 || limits.body_bytes > kMaxBodyBytes)
+    table.Fault("body_size_limit", "is out of range (1 to 1GiB)");
+}
+
+}  // namespace
+
 void ReadProcessLabel(ConfigTable& table, LabelMap& labels) {
   const std::string process = table.String("process");
   if (!process.empty()) labels["process"] = process;
@@ -41,61 +86,16 @@ HostPort ReadAddress(ConfigTable& table, std::string_view key) {
   return {};
 }
 
-void CheckTargets(ConfigTable& table, const std::vector<std::string>& targets) {
-  if (!table.Has("targets") && !table.Has("files"))
-    table.Fault(fmt::format("{}: \"targets\" is missing (write targets = [\"127.0.0.1:9100\"])",
-                            table.Name()));
-  for (const std::string& target : targets) {
-    std::string_view address = target;
-    for (const std::string_view scheme : {"http://", "https://"}) {
-      if (address.starts_with(scheme)) address.remove_prefix(scheme.size());
-    }
-    const Result<HostPort> parsed = ParseHostPort(address);
-    if (!parsed) table.Fault("targets", parsed.error().message);
-  }
-}
-
-std::vector<std::string> ReadFilePatterns(ConfigTable& table) {
-  std::vector<std::string> patterns;
-  const std::filesystem::path folder = std::filesystem::path(table.Place().file).parent_path();
-  for (const std::string& pattern : table.Strings("files")) {
-    const std::filesystem::path path = folder / pattern;
-    if (path.extension() != ".json")
-      table.Fault("files", fmt::format("\"{}\" must end in .json", pattern));
-    if (path.parent_path().string().find_first_of("*?[") != std::string::npos)
-      table.Fault("files", fmt::format("\"{}\": wildcards stand in the last part only", pattern));
-    patterns.push_back(path.string());
-  }
-  return patterns;
-}
-
-void ReadAuthorization(ConfigTable& table, ScrapeConfig& scrape) {
-  scrape.username = table.String("username");
-  scrape.password = table.Secret("password_file");
-  scrape.bearer_token = table.Secret("bearer_token_file");
-  scrape.ca_file = table.Path("ca_file");
-  if (!scrape.username.empty() && !scrape.bearer_token.empty())
+void ReadAuthorization(ConfigTable& table, const Authorization& into) {
+  *into.username = table.String("username");
+  *into.password = table.Secret("password_file");
+  *into.bearer_token = table.Secret("bearer_token_file");
+  *into.ca_file = table.Path("ca_file");
+  if (!into.username->empty() && !into.bearer_token->empty())
     table.Fault("username", "either username or bearer_token_file, not both");
-  if (scrape.username.empty() && !scrape.password.empty())
+  if (into.username->empty() && !into.password->empty())
     table.Fault("password_file", "needs a username");
 }
-
-void ReadLimits(ConfigTable& table, ScrapeLimits& limits) {
-  const std::pair<std::string_view, std::size_t*> counts[] = {
-      {"sample_limit", &limits.samples},
-      {"label_limit", &limits.labels},
-      {"label_name_length_limit", &limits.label_name_bytes},
-      {"label_value_length_limit", &limits.label_value_bytes}};
-  for (const auto& [key, limit] : counts) {
-    *limit = static_cast<std::size_t>(
-        table.Integer(key, static_cast<std::int64_t>(*limit), 1, kMaxLimit));
-  }
-  limits.body_bytes = table.Size("body_size_limit", limits.body_bytes);
-  if (limits.body_bytes < 1 || limits.body_bytes > kMaxBodyBytes)
-    table.Fault("body_size_limit", "is out of range (1 to 1GiB)");
-}
-
-}  // namespace
 
 LabelMap ReadLabels(ConfigTable& table, std::string_view key, const std::vector<std::string>& own) {
   LabelMap labels = table.StringMap(key);
@@ -122,25 +122,14 @@ ScrapeConfig ReadScrape(ConfigTable& table) {
   scrape.params = table.StringMap("params");
   scrape.timeout = kDefaultTimeoutMax;
   ReadTimes(table, scrape.interval, scrape.timeout);
-  ReadAuthorization(table, scrape);
+  ReadAuthorization(table,
+                    {&scrape.username, &scrape.password, &scrape.bearer_token, &scrape.ca_file});
   scrape.honor_labels = table.Bool("honor_labels", scrape.honor_labels);
   scrape.honor_timestamps = table.Bool("honor_timestamps", scrape.honor_timestamps);
   ReadLimits(table, scrape.limits);
   scrape.labels = ReadLabels(table, "labels", {"job", "instance"});
   ReadProcessLabel(table, scrape.labels);
   return scrape;
-}
-
-ProbeConfig ReadProbe(ConfigTable& table) {
-  ProbeConfig probe;
-  probe.name = table.RequiredString("name");
-  probe.kind =
-      table.OneOf("kind", "tcp", {"tcp", "mqtt"}) == "mqtt" ? ProbeKind::kMqtt : ProbeKind::kTcp;
-  probe.target = ReadAddress(table, "target");
-  ReadTimes(table, probe.interval, probe.timeout);
-  probe.labels = ReadLabels(table, "labels", {"probe"});
-  ReadProcessLabel(table, probe.labels);
-  return probe;
 }
 
 ProcessConfig ReadProcess(ConfigTable& table) {

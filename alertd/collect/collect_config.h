@@ -62,25 +62,6 @@ struct ScrapeConfig {
   friend bool operator==(const ScrapeConfig&, const ScrapeConfig&) = default;
 };
 
-enum class ProbeKind { kTcp, kMqtt };
-
-// One [[probe]]: whether a server lets clients in.
-//
-//   name = "mqtt"
-//   kind = "mqtt"                       # or "tcp": connecting is enough
-//   target = "127.0.0.1:1883"
-//   interval, timeout, process, labels as in [[scrape]]
-struct ProbeConfig {
-  std::string name;
-  ProbeKind kind = ProbeKind::kTcp;
-  HostPort target;
-  std::chrono::milliseconds interval{5'000};
-  std::chrono::milliseconds timeout{2'000};
-  LabelMap labels;
-
-  friend bool operator==(const ProbeConfig&, const ProbeConfig&) = default;
-};
-
 // One [[process]]: a process of this machine, watched through its pidfd.
 //
 //   name = "cloud_server"
@@ -112,11 +93,20 @@ struct TelemetryConfig {
 
 // They read one table each; faults are noted in it and come out of ConfigFile::Finish.
 ScrapeConfig ReadScrape(ConfigTable& table);
-ProbeConfig ReadProbe(ConfigTable& table);
 ProcessConfig ReadProcess(ConfigTable& table);
 TelemetryConfig ReadTelemetry(ConfigTable& table);
 
 // A table of labels, of which none may have a name of `own`, those that alertd sets.
 LabelMap ReadLabels(ConfigTable& table, std::string_view key, const std::vector<std::string>& own);
+
+// Keys that several tables have.
+void ReadTimes(ConfigTable& table, std::chrono::milliseconds& interval,
+               std::chrono::milliseconds& timeout);              // Their values are the defaults.
+HostPort ReadAddress(ConfigTable& table, std::string_view key);  // HOST:PORT, both there.
+void ReadProcessLabel(ConfigTable& table, LabelMap& labels);
+struct Authorization {
+  std::string *username, *password, *bearer_token, *ca_file;
+};
+void ReadAuthorization(ConfigTable& table, const Authorization& into);
 
 }  // namespace atalaya::alertd

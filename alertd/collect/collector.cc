@@ -128,6 +128,7 @@ CollectFigures Collector::Figures() const {
   CollectFigures figures;
   figures.targets = impl_->board.ByHealth();
   if (impl_->scraper) figures.scrapes = impl_->scraper->Figures();
+  if (impl_->prober) figures.probes = impl_->prober->Figures();
   if (impl_->telemetry) figures.telemetry = impl_->telemetry->Figures();
   figures.samples = impl_->queue.samples();
   figures.queued_batches = impl_->queue.queued_batches();

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "alertd/collect/collect_config.h"
+#include "alertd/collect/probe/probe_config.h"
+#include "alertd/collect/probe/probe_outcome.h"
 #include "alertd/collect/scrape_fault.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -39,11 +41,12 @@ inline std::string_view TargetHealthName(TargetHealth health) {
 struct TargetStatus {
   TargetKind kind = TargetKind::kScrape;
   std::string pool;          // The job, or the name of the probe or process; "telemetry".
-  std::string address;       // The URL scraped, host:port, the file watched, the MQTT server.
+  std::string address;       // The URL, host:port, file or program that is looked at.
   telemetry::Labels labels;  // That its series carry.
   LabelMap discovered = {};  // What a scrape target was made of.
   TargetHealth health = TargetHealth::kUnknown;
   std::string last_error;         // "" where health is kUp.
+  std::string note = {};          // What the target says of itself: the first line of a command.
   std::int64_t last_look_ms = 0;  // 0: not yet.
   std::chrono::nanoseconds last_duration{0};
   std::chrono::milliseconds interval{0};  // 0 for what is told by events.
@@ -59,6 +62,11 @@ struct ScrapeFigures {
   std::size_t left_out = 0;      // Targets that are faulty or over kMaxTargets.
 };
 
+struct ProbeFigures {
+  std::uint64_t looks = 0;                                      // Done, well or not.
+  std::array<std::uint64_t, kProbeFaultNames.size()> failed{};  // By ProbeFaultKind.
+};
+
 struct TelemetryFigures {
   std::uint64_t packets = 0;     // All that came.
   std::uint64_t unreadable = 0;  // Of these, refused for what they hold,
@@ -71,6 +79,7 @@ struct TelemetryFigures {
 struct CollectFigures {
   std::array<std::size_t, kTargetHealths> targets{};  // Now, by TargetHealth.
   ScrapeFigures scrapes;
+  ProbeFigures probes;
   TelemetryFigures telemetry;
   std::uint64_t samples = 0;          // Handed to the history.
   std::size_t queued_batches = 0;     // Now.

@@ -1,155 +1,213 @@
 #include "alertd/collect/prober.h"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
+#include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "alertd/collect/loop_thread.h"
-#include "base/duration.h"
-#include "mqtt/decode.h"
-#include "mqtt/encode.h"
+#include "alertd/collect/probe/probe.h"
+#include "alertd/collect/probe/probe_series.h"
+#include "alertd/collect/probe/probe_tools.h"
+#include "alertd/collect/scrape_schedule.h"
 
 namespace atalaya::alertd {
+namespace {
+
+constexpr HttpClientLimits kProbeClientLimits{
+    .requests = kMaxTargets, .connections = kMaxTargets, .connections_per_host = kMaxTargets};
+
+telemetry::Labels LabelsOf(const ProbeConfig& config) {
+  telemetry::Labels labels({config.labels.begin(), config.labels.end()});
+  labels.Set("probe", config.name);
+  return labels;
+}
+
+// One target, and its round while one is under way.
+struct Watched {
+  explicit Watched(const ProbeConfig& with)
+      : config(with),
+        labels(LabelsOf(config)),
+        schedule(ScrapeSchedule::Spread(config.interval, labels.Hash())),
+        series(labels) {}
+
+  const ProbeConfig config;
+  const telemetry::Labels labels;
+  const ScrapeSchedule schedule;
+  ProbeSeries series;
+  std::unique_ptr<Probe> probe;
+  TargetBoard::Id id = 0;
+  TimerId next_round = 0;
+  std::int64_t due_ns = 0;        // When the last round was due, steady clock.
+  std::int64_t last_time_ms = 0;  // Of the last samples.
+  std::optional<bool> up;         // What the rounds so far say.
+  int good_rounds = 0;            // In a row.
+  bool stirred = false;           // A round was begun early since the last that was due.
+
+  bool looking = false;
+  int looks = 0;              // Of the round.
+  std::int64_t round_ms = 0;  // When it began.
+  std::int64_t look_ns = 0;   // When its last look began.
+};
+
+}  // namespace
 
 struct Prober::Impl {
-  // One probe, and its attempt while one is under way.
-  struct Probe : IoHandler {
-    void OnIo(std::uint32_t) override { owner->Proceed(*this); }
-
-    Impl* owner = nullptr;
-    ProbeConfig config;
-    TargetBoard::Id target = 0;
-    std::shared_ptr<telemetry::Series> success, duration;
-    std::int64_t next_ns = 0;  // When the next attempt is due, steady clock.
-    std::optional<bool> last;  // How the last attempt ended.
-
-    UniqueFd fd;
-    bool connected = false;
-    std::string received;
-    std::int64_t begin_ns = 0;
-    TimerId timeout = 0;
-  };
-
   Impl(TargetBoard& with_board, SampleQueue& with_queue, const Clock& with_clock,
        std::unique_ptr<EventLoop> loop)
       : board(with_board), queue(with_queue), clock(with_clock), thread(std::move(loop)) {}
 
-  void Begin(Probe& probe);
-  void Proceed(Probe& probe);
-  void Connected(Probe& probe);
-  void ReadReply(Probe& probe);
-  void Finish(Probe& probe, const std::string& error);
-  void Schedule(Probe& probe);
+  void Add(const ProbeConfig& config);
+  void BeginAll();
+  void BeginDue(Watched& watched);
+  void Stir(Watched& watched);
+  void BeginRound(Watched& watched, std::int64_t time_ms);
+  void Look(Watched& watched);
+  void Finish(Watched& watched, ProbeOutcome outcome);
+  void Report(Watched& watched, const ProbeOutcome& outcome, std::chrono::nanoseconds took);
+  void Schedule(Watched& watched);
 
   TargetBoard& board;
   SampleQueue& queue;
   const Clock& clock;
-  std::vector<std::unique_ptr<Probe>> probes;
+  std::atomic<std::uint64_t> looks{0};
+  std::array<std::atomic<std::uint64_t>, kProbeFaultNames.size()> failed{};
+  bool stopping = false;  // What is under way then is not looked at any more.
   LoopThread thread;
+  // The probes end before what they share, but for requests, which end with a word to them.
+  Pinger pinger{thread.loop()};
+  CommandSlots slots;
+  TlsContexts tls;
+  std::vector<std::unique_ptr<Watched>> all;
+  SideThreads side{thread.loop()};
+  HttpTransfers http{thread.loop(), kProbeClientLimits};
+  ProbeTools tools{thread.loop(), clock, side, http, pinger, slots, tls};
 };
 
-void Prober::Impl::Begin(Probe& probe) {
-  probe.begin_ns = clock.SteadyNs();
-  probe.connected = false;
-  probe.received.clear();
-  Result<UniqueFd> fd = StartConnectTcp(probe.config.target);
-  if (!fd) return Finish(probe, fd.error().message);
-  probe.fd = std::move(*fd);
-  probe.timeout = thread.loop().RunAfter(probe.config.timeout, [this, &probe] {
-    Finish(probe, fmt::format("no {} within {}", probe.connected ? "CONNACK" : "connection",
-                              FormatDuration(probe.config.timeout)));
-  });
-  if (Status added = thread.loop().Add(probe.fd.get(), EPOLLOUT, &probe); !added)
-    Finish(probe, added.error().message);
+void Prober::Impl::Add(const ProbeConfig& config) {
+  auto watched = std::make_unique<Watched>(config);
+  watched->probe = MakeProbe(
+      watched->config, tools,
+      {[this, to = watched.get()](ProbeOutcome outcome) { Finish(*to, std::move(outcome)); },
+       [this, to = watched.get()] { Stir(*to); }});
+  watched->id = board.Add({.kind = TargetKind::kProbe,
+                           .pool = config.name,
+                           .address = config.target,
+                           .labels = watched->labels,
+                           .last_error = "",
+                           .interval = config.interval,
+                           .timeout = config.timeout});
+  all.push_back(std::move(watched));
 }
 
-void Prober::Impl::Proceed(Probe& probe) {
-  if (probe.connected) return ReadReply(probe);
-  if (const int error = SocketError(probe.fd.get()); error != 0)
-    return Finish(probe, ErrnoText(error));
-  Connected(probe);
-}
-
-void Prober::Impl::Connected(Probe& probe) {
-  probe.connected = true;
-  if (probe.config.kind == ProbeKind::kTcp) return Finish(probe, "");
-  std::string connect;
-  mqtt::EncodeConnect({}, &connect);  // A clean session without an id: nothing is left behind.
-  // The first bytes of a connection always fit into its send buffer.
-  if (send(probe.fd.get(), connect.data(), connect.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(connect.size()))
-    return Finish(probe, ErrnoText(errno));
-  if (Status modified = thread.loop().Modify(probe.fd.get(), EPOLLIN, &probe); !modified)
-    Finish(probe, modified.error().message);
-}
-
-void Prober::Impl::ReadReply(Probe& probe) {
-  char buffer[kProbeReplyBytes];
-  const ssize_t got = recv(probe.fd.get(), buffer, sizeof buffer, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got < 0) return Finish(probe, ErrnoText(errno));
-  if (got == 0) return Finish(probe, "closed the connection before a CONNACK");
-  probe.received.append(buffer, static_cast<std::size_t>(got));
-  // Judged by the first byte, so that a server that speaks something else is not waited for.
-  if (static_cast<unsigned char>(probe.received.front()) >> 4 !=
-      static_cast<int>(mqtt::PacketType::kConnack))
-    return Finish(probe, "answered no CONNACK");
-  const mqtt::Decoded<mqtt::Frame> frame = mqtt::NextFrame(probe.received, kProbeReplyBytes);
-  if (!frame) return Finish(probe, fmt::format("answered no MQTT: {}", FaultName(frame.error())));
-  if (frame->size == 0) return;
-  const mqtt::Decoded<mqtt::Connack> connack = mqtt::DecodeConnack(*frame, mqtt::Version::k311);
-  if (!connack) {
-    return Finish(probe, fmt::format("answered no CONNACK: {}", FaultName(connack.error())));
+void Prober::Impl::BeginAll() {
+  for (const auto& each : all) {
+    Watched& watched = *each;
+    const auto within = std::min(watched.config.interval, kFirstLookWithin);
+    const std::chrono::milliseconds first(
+        ScrapeSchedule::Spread(within, watched.labels.Hash()).offset_ms);
+    watched.due_ns = clock.SteadyNs() + std::chrono::nanoseconds(first).count();
+    watched.next_round = thread.loop().RunAfter(first, [this, &watched] { BeginDue(watched); });
   }
-  if (connack->code != 0)
-    return Finish(probe, fmt::format("refused the connection with code {}", connack->code));
-  std::string disconnect;
-  mqtt::EncodeDisconnect({}, mqtt::Version::k311, &disconnect);
-  // A courtesy: whether it arrives changes nothing for the verdict.
-  static_cast<void>(send(probe.fd.get(), disconnect.data(), disconnect.size(), MSG_NOSIGNAL));
-  Finish(probe, "");
 }
 
-void Prober::Impl::Finish(Probe& probe, const std::string& error) {
-  const std::int64_t now_ns = clock.SteadyNs();
+void Prober::Impl::BeginDue(Watched& watched) {
+  watched.stirred = false;
   const std::int64_t now_ms = clock.NowMs();
-  const std::chrono::nanoseconds took(now_ns - probe.begin_ns);
-  if (probe.fd) thread.loop().Remove(probe.fd.get(), &probe);
-  probe.fd.Reset();
-  thread.loop().CancelTimer(probe.timeout);
-  probe.timeout = 0;
-
-  board.Looked(probe.target, error, now_ms, took);
-  SampleBatch batch;
-  batch.samples.push_back({probe.success, {now_ms, error.empty() ? 1.0 : 0.0}});
-  batch.samples.push_back({probe.duration, {now_ms, std::chrono::duration<double>(took).count()}});
-  if (probe.last != error.empty()) batch.event_ns = now_ns;
-  if (!probe.last) batch.saved = [&to = board, target = probe.target] { to.Arrived(target); };
-  probe.last = error.empty();
-  queue.Push(std::move(batch));
-  Schedule(probe);
+  // Never in the future, where rules would not see it yet.
+  BeginRound(watched, std::min(now_ms, watched.schedule.Aligned(now_ms)));
 }
 
-void Prober::Impl::Schedule(Probe& probe) {
-  const std::int64_t interval_ns = std::chrono::nanoseconds(probe.config.interval).count();
+void Prober::Impl::Stir(Watched& watched) {
+  if (watched.looking || watched.stirred || stopping) return;
+  watched.stirred = true;
+  thread.loop().CancelTimer(watched.next_round);
+  BeginRound(watched, clock.NowMs());
+}
+
+void Prober::Impl::BeginRound(Watched& watched, std::int64_t time_ms) {
+  watched.looking = true;
+  watched.looks = 0;
+  watched.round_ms = std::max(time_ms, watched.last_time_ms + 1);
+  Look(watched);
+}
+
+void Prober::Impl::Look(Watched& watched) {
+  ++watched.looks;
+  watched.look_ns = clock.SteadyNs();
+  watched.probe->Begin();
+}
+
+void Prober::Impl::Finish(Watched& watched, ProbeOutcome outcome) {
+  if (stopping) return;
+  ++looks;
+  if (outcome.fault) ++failed[static_cast<std::size_t>(outcome.fault->kind)];
+  if (outcome.fault && watched.up != false && watched.looks <= watched.config.retries) {
+    thread.loop().RunAfter(kRetryPause, [this, &watched] { Look(watched); });
+    return;
+  }
+  watched.looking = false;
+  Report(watched, outcome, std::chrono::nanoseconds(clock.SteadyNs() - watched.look_ns));
+  Schedule(watched);
+}
+
+void Prober::Impl::Report(Watched& watched, const ProbeOutcome& outcome,
+                          std::chrono::nanoseconds took) {
+  const int recovery = watched.config.recovery;
+  watched.good_rounds = outcome.fault ? 0 : watched.good_rounds + 1;
+  const bool up = !outcome.fault && (watched.up != false || watched.good_rounds >= recovery);
+  std::string error = outcome.fault ? outcome.fault->message : "";
+  if (!outcome.fault && !up)
+    error = fmt::format("well {} times in a row, of {}", watched.good_rounds, recovery);
+  board.Looked(watched.id, error, clock.NowMs(), took, outcome.note);
+
+  SampleBatch batch;
+  watched.series.Write(up, std::chrono::duration<double>(took).count(), outcome.values,
+                       watched.round_ms, batch.samples);
+  if (watched.up != up) batch.event_ns = clock.SteadyNs();
+  if (!watched.up) batch.saved = [&to = board, id = watched.id] { to.Arrived(id); };
+  watched.up = up;
+  watched.last_time_ms = watched.round_ms;
+  queue.Push(std::move(batch));
+}
+
+// The next round is due at the next of the target's times. Those that went by meanwhile are left
+// out.
+void Prober::Impl::Schedule(Watched& watched) {
+  const std::int64_t interval_ns = watched.schedule.interval_ms * kNsPerMs;
   const std::int64_t now_ns = clock.SteadyNs();
-  probe.next_ns += interval_ns;
-  // After a pause of the whole machine the missed attempts are not made up for.
-  if (probe.next_ns < now_ns) probe.next_ns = now_ns + interval_ns;
-  thread.loop().RunAfter(std::chrono::nanoseconds(probe.next_ns - now_ns),
-                         [this, &probe] { Begin(probe); });
+  std::int64_t next_ns = now_ns + watched.schedule.UntilNextMs(clock.NowMs()) * kNsPerMs;
+  // A timer that came a little early must not bring the same time again.
+  if (next_ns - watched.due_ns < interval_ns / 2) next_ns += interval_ns;
+  watched.due_ns = next_ns;
+  watched.next_round = thread.loop().RunAfter(std::chrono::nanoseconds(next_ns - now_ns),
+                                              [this, &watched] { BeginDue(watched); });
 }
 
 Prober::Prober(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Prober::~Prober() { impl_->thread.Stop(); }
+
+Prober::~Prober() {
+  impl_->thread.Stop();
+  impl_->stopping = true;
+}
 
 void Prober::End() {
   impl_->thread.Stop();
-  for (const auto& probe : impl_->probes) {
-    impl_->board.Remove(probe->target);
-    impl_->queue.Push(EndOf({probe->success, probe->duration}, impl_->clock.NowMs()));
+  impl_->stopping = true;
+  for (const auto& watched : impl_->all) {
+    impl_->board.Remove(watched->id);
+    if (!watched->up) continue;
+    SampleBatch batch;
+    watched->series.EndAll(std::max(impl_->clock.NowMs(), watched->last_time_ms + 1),
+                           batch.samples);
+    impl_->queue.Push(std::move(batch));
   }
+}
+
+ProbeFigures Prober::Figures() const {
+  ProbeFigures figures;
+  figures.looks = impl_->looks;
+  std::copy(impl_->failed.begin(), impl_->failed.end(), figures.failed.begin());
+  return figures;
 }
 
 Result<std::unique_ptr<Prober>> Prober::Create(const std::vector<ProbeConfig>& probes,
@@ -158,29 +216,8 @@ Result<std::unique_ptr<Prober>> Prober::Create(const std::vector<ProbeConfig>& p
   Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop) return Forward(loop.error());
   auto impl = std::make_unique<Impl>(board, queue, clock, std::move(*loop));
-  for (const ProbeConfig& config : probes) {
-    auto probe = std::make_unique<Impl::Probe>();
-    probe->owner = impl.get();
-    probe->config = config;
-    telemetry::Labels labels({config.labels.begin(), config.labels.end()});
-    labels.Set("probe", config.name);
-    probe->success = NamedSeries(labels, "probe_success");
-    probe->duration = NamedSeries(labels, "probe_duration_seconds");
-    probe->target = board.Add({.kind = TargetKind::kProbe,
-                               .pool = config.name,
-                               .address = config.target.ToString(),
-                               .labels = labels,
-                               .last_error = "",
-                               .interval = config.interval,
-                               .timeout = config.timeout});
-    impl->probes.push_back(std::move(probe));
-  }
-  impl->thread.loop().Post([impl = impl.get()] {
-    for (const auto& probe : impl->probes) {
-      probe->next_ns = impl->clock.SteadyNs();
-      impl->Begin(*probe);
-    }
-  });
+  for (const ProbeConfig& config : probes) impl->Add(config);
+  impl->thread.loop().Post([impl = impl.get()] { impl->BeginAll(); });
   impl->thread.Start();
   return std::unique_ptr<Prober>(new Prober(std::move(impl)));
 }

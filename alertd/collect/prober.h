@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
-#include "alertd/collect/collect_config.h"
+#include "alertd/collect/collector.h"
+#include "alertd/collect/probe/probe_config.h"
 #include "alertd/collect/sample_queue.h"
 #include "alertd/collect/target_board.h"
 #include "base/clock.h"
@@ -11,16 +13,24 @@
 
 namespace atalaya::alertd {
 
-inline constexpr std::size_t kProbeReplyBytes = 1'024;  // A longer answer to a CONNECT is a fault.
+// A target is looked at within so much of becoming one, then at its own place in each interval.
+inline constexpr std::chrono::milliseconds kFirstLookWithin{1'000};
 
-// Knocks at servers: TCP (the connection is taken), or MQTT (CONNECT is answered by a CONNACK that
-// lets in). Each probe has its own interval and timeout, and none delays another, save that a host
-// name is resolved on the thread that all share. Yields probe_success and probe_duration_seconds
-// with the label `probe`; a change between well and not is an event that rules see at once.
+// From a failed look to the next of the same round, where `retries` allows one.
+inline constexpr std::chrono::milliseconds kRetryPause{200};
+
+// Looks at targets from outside (alertd/collect/probe/), each at its own interval, many at once;
+// none delays another. Of each: probe_success and probe_duration_seconds with the label `probe`,
+// and what its kind measures. A change between well and not is an event that rules see at once.
+//
+// A round is one look, and where that fails and the target was well, up to `retries` more; the last
+// one counts. A target that was down is well again after `recovery` good rounds in a row. A held
+// connection that ends begins a round at once, once in an interval.
 // One thread of its own, from Create to the destructor.
 class Prober {
  public:
-  // `board`, `queue` and `clock` outlive it. Adds a target per probe.
+  // `board`, `queue` and `clock` outlive it. Adds a target per probe. kIo where the kernel refuses
+  // a descriptor.
   static Result<std::unique_ptr<Prober>> Create(const std::vector<ProbeConfig>& probes,
                                                 TargetBoard& board, SampleQueue& queue,
                                                 const Clock& clock);
@@ -30,6 +40,8 @@ class Prober {
   void End();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
+
+  ProbeFigures Figures() const;  // Threads: any.
 
  private:
   struct Impl;

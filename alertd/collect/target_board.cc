@@ -29,7 +29,7 @@ void TargetBoard::Remove(Id target) {
 }
 
 void TargetBoard::Looked(Id target, const std::string& error, std::int64_t now_ms,
-                         std::chrono::nanoseconds duration) {
+                         std::chrono::nanoseconds duration, const std::string& note) {
   const std::lock_guard lock(mutex_);
   const auto found = targets_.find(target);
   if (found == targets_.end()) return;
@@ -42,6 +42,7 @@ void TargetBoard::Looked(Id target, const std::string& error, std::int64_t now_m
   }
   status.health = health;
   status.last_error = error;
+  status.note = note;
   status.last_look_ms = now_ms;
   status.last_duration = duration;
 }

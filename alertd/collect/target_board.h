@@ -22,9 +22,9 @@ class TargetBoard {
   void Remove(Id target);
 
   // Notes one look. `error` is "" where it went well; a change between well and not is logged once.
-  // Of a target that is gone: nothing.
+  // `note`: TargetStatus. Of a target that is gone: nothing.
   void Looked(Id target, const std::string& error, std::int64_t now_ms,
-              std::chrono::nanoseconds duration);
+              std::chrono::nanoseconds duration, const std::string& note = "");
 
   // Says that the first look's samples are in the history.
   void Arrived(Id target);

@@ -14,6 +14,8 @@ telemetry::Labels TargetOf(const telemetry::Labels& labels) {
   if (labels.Has("job") && labels.Has("instance")) {
     target.Set("job", labels.Get("job"));
     target.Set("instance", labels.Get("instance"));
+  } else if (labels.Has("probe")) {
+    target.Set("probe", labels.Get("probe"));
   } else {
     target.Set("client", labels.Get("client"));
   }
@@ -23,7 +25,8 @@ telemetry::Labels TargetOf(const telemetry::Labels& labels) {
 }  // namespace
 
 Result<DownTargets> DownTargets::At(const promql::Engine& engine, std::int64_t now_ms) {
-  static const Result<promql::ExprPtr> kDown = promql::Parse("up == 0 or cloud_client_up == 0");
+  static const Result<promql::ExprPtr> kDown =
+      promql::Parse("up == 0 or cloud_client_up == 0 or probe_success == 0");
   const Result<std::vector<telemetry::LabelledSample>> samples =
       EvaluateVector(engine, *kDown, now_ms);
   if (!samples) return Forward(samples.error());

@@ -9,13 +9,14 @@
 
 namespace atalaya::alertd {
 
-// Which scrape targets (`up`) and packet clients (`cloud_client_up`) are down at one moment.
+// Which scrape targets (`up`), packet clients (`cloud_client_up`) and probed targets
+// (`probe_success`) are down at one moment.
 class DownTargets {
  public:
   // Fails as Engine::EvaluateInstant does.
   static Result<DownTargets> At(const promql::Engine& engine, std::int64_t now_ms);
 
-  // Whether what `labels` come from is down: their job and instance, or their client.
+  // Whether what `labels` come from is down: their job and instance, their probe, or their client.
   bool Cover(const telemetry::Labels& labels) const;
 
  private:

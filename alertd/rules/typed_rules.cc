@@ -229,6 +229,23 @@ TypedRule CompileDown(ConfigTable down) {
           {}};
 }
 
+// The first of the certificates that a probe was shown ends within a time.
+TypedRule CompileCertificate(ConfigTable table) {
+  if (!table.Has("within")) {
+    table.Fault("certificate: \"within\" is missing (write within = \"21d\")");
+    return {};
+  }
+  const auto within_s = WindowTime(table, "within", std::chrono::hours(21 * 24)).count() / 1000;
+  std::vector<Matcher> matchers;
+  if (const std::string probe = table.String("probe"); !probe.empty())
+    matchers.push_back(Equal("probe", probe));
+  return {
+      Must(fmt::format("{} - time() < {}",
+                       Select("probe_ssl_earliest_cert_expiry", std::move(matchers)), within_s)),
+      nullptr,
+      {}};
+}
+
 TypedRule CompileHung(ConfigTable hung) {
   std::vector<Matcher> matchers = {Equal("state", "hung")};
   if (const std::string server = hung.String("server"); !server.empty())
@@ -338,13 +355,19 @@ struct Kind {
 };
 
 const std::vector<Kind>& Kinds() {
-  static const std::vector<Kind> kinds = {
-      {"absent", CompileAbsent}, {"cpu", CompileCpu},
-      {"disk", CompileDisk},     {"disk_full_within", CompileDiskFullWithin},
-      {"down", CompileDown},     {"heartbeat", CompileHeartbeat},
-      {"hung", CompileHung},     {"inode", CompileInode},
-      {"jump", CompileJump},     {"load", CompileLoad},
-      {"memory", CompileMemory}, {"temperature", CompileTemperature}};
+  static const std::vector<Kind> kinds = {{"absent", CompileAbsent},
+                                          {"certificate", CompileCertificate},
+                                          {"cpu", CompileCpu},
+                                          {"disk", CompileDisk},
+                                          {"disk_full_within", CompileDiskFullWithin},
+                                          {"down", CompileDown},
+                                          {"heartbeat", CompileHeartbeat},
+                                          {"hung", CompileHung},
+                                          {"inode", CompileInode},
+                                          {"jump", CompileJump},
+                                          {"load", CompileLoad},
+                                          {"memory", CompileMemory},
+                                          {"temperature", CompileTemperature}};
   return kinds;
 }
 

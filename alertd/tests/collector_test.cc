@@ -325,7 +325,8 @@ CollectorConfig Probing(ProbeKind kind, const HostPort& target) {
   ProbeConfig probe;
   probe.name = "p";
   probe.kind = kind;
-  probe.target = target;
+  probe.address = target;
+  probe.target = target.ToString();
   probe.interval = 200ms;
   probe.timeout = 10s;
   config.probes.push_back(probe);
@@ -384,6 +385,44 @@ TEST(MqttProbe, AsksForAConnackThatLetsIn) {
   EXPECT_THAT(error, testing::HasSubstr("code 5"));
   EXPECT_EQ(MqttProbeAgainst("HTTP/1.1 400 Bad Request\r\n\r\n", &error), 0);
   EXPECT_THAT(error, testing::HasSubstr("no "));
+}
+
+TEST(HeldProbe, LooksAgainAtOnceWhenItsConnectionEnds) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
+  config.probes[0].interval = 1h;
+  config.probes[0].hold = true;
+  Inbox inbox;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
+  pollfd waiting{listener.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&waiting, 1, -1), 1);
+  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(held);
+  // The one connection ends and the next is taken: nothing has happened.
+  held.Reset();
+  ASSERT_EQ(poll(&waiting, 1, -1), 1);
+  held.Reset(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(held);
+  EXPECT_TRUE(inbox.WaitScrapes(kProbe, 2));
+  EXPECT_EQ(collector->Targets()[0].health, TargetHealth::kUp);
+}
+
+TEST(HeldProbe, IsDownAtOnceWithItsServer) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
+  config.probes[0].interval = 1h;
+  config.probes[0].hold = true;
+  Inbox inbox;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
+  pollfd waiting{listener.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&waiting, 1, -1), 1);
+  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  listener.Reset();
+  held.Reset();
+  EXPECT_TRUE(inbox.WaitValue(kProbe, 0));
+  EXPECT_TRUE(inbox.WaitEvents(2));
 }
 
 // A process that lives until it is killed, and a pid file that names it.

@@ -107,6 +107,18 @@ TEST(DownRule, TakesTheProcessFromTheRule) {
   EXPECT_EQ(bench.StateAt(10s), AlertState::kFiring);
 }
 
+TEST(CertificateRule, FiresBeforeTheFirstOfThemEnds) {
+  RuleBench bench(R"([[rule]]
+    alert = "CertificateExpiresSoon"
+    certificate = { within = "21d" })");
+  const double end = 30 * 86'400 + static_cast<double>(bench.Ms(0s)) / 1000;
+  bench.At(0s).Series("probe_ssl_earliest_cert_expiry", {{"probe", "shop"}}, end);
+  EXPECT_EQ(bench.StateAt(0s), AlertState::kInactive);
+  bench.At(9 * 24h).Series("probe_ssl_earliest_cert_expiry", {{"probe", "shop"}}, end);
+  EXPECT_EQ(bench.StateAt(9 * 24h), AlertState::kInactive);
+  EXPECT_EQ(bench.StateAt(9 * 24h + 1s), AlertState::kFiring);
+}
+
 TEST(HungRule, FiresForTheServerThatHangs) {
   RuleBench bench(R"([[rule]]
     alert = "ServerHung"
