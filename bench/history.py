@@ -137,7 +137,7 @@ class History:
         url = f"http://127.0.0.1:{server.port}/api/v1/query_range?{asked}"
         times = []
         cpu_before = server.cpu_s()
-        turns = max(self.bench.count(12), 2)
+        turns = max(self.bench.count(40), 20)
         for _ in range(turns):
             begun = time.monotonic()
             with urllib.request.urlopen(url, timeout=60) as answer:

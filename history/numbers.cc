@@ -103,9 +103,18 @@ bool ReadNumbers(std::string_view& in, std::size_t count, std::int64_t* out) {
   if (form <= kMaxOrder) {
     for (std::size_t i = 0; i < count; ++i) out[i] = UnZigZag(reader.ReadGolomb(form));
   } else if (const int bits = form - kLeastAndBits; bits >= 0 && bits <= kMaxBits) {
-    for (std::size_t i = 0; i < count; ++i) {
-      out[i] = static_cast<std::int64_t>(least + reader.Read(bits));
+    std::size_t i = 0;
+    if (8 * bits <= kMaxBits) {  // Eight in one go, which is most of the time that reading takes.
+      const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+      for (; i + 8 <= count; i += 8) {
+        const std::uint64_t eight = reader.Read(8 * bits);
+        for (std::size_t j = 0; j < 8; ++j) {
+          const std::uint64_t number = eight >> (static_cast<std::size_t>(bits) * (7 - j)) & mask;
+          out[i + j] = static_cast<std::int64_t>(least + number);
+        }
+      }
     }
+    for (; i < count; ++i) out[i] = static_cast<std::int64_t>(least + reader.Read(bits));
   } else if (const int k = form - kLeastAndGolomb; k >= 0 && k <= kMaxOrder) {
     for (std::size_t i = 0; i < count; ++i) {
       out[i] = static_cast<std::int64_t>(least + reader.ReadGolomb(k));

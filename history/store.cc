@@ -34,6 +34,17 @@ bool LabelsAcceptable(const Labels& labels) {
   return labels.Has(telemetry::kMetricName) && bytes <= kMaxLabelBytes;
 }
 
+// The file holds nothing beyond.
+SelectRequest WithinStore(SelectRequest request) {
+  request.from_ms = std::clamp<std::int64_t>(request.from_ms, 0, kMaxTimeMs);
+  request.to_ms = std::clamp<std::int64_t>(request.to_ms, -1, kMaxTimeMs);
+  return request;
+}
+
+Status TooManySamples(const SelectRequest& request) {
+  return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
+}
+
 // A part of a query's answer that memory gave, and whether the file may hold more of it.
 struct Part {
   SeriesId id;
@@ -211,9 +222,7 @@ Result<std::vector<Part>> Store::Impl::FromMemory(const SelectRequest& request) 
     if (begin == end && !on_disk) continue;
     parts.push_back({id, on_disk, {*state.labels, {begin, end}}});
     count += static_cast<std::uint64_t>(end - begin);
-    if (count > request.sample_limit) {
-      return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
-    }
+    if (count > request.sample_limit) return Forward(TooManySamples(request).error());
   }
   return parts;
 }
@@ -235,55 +244,62 @@ void Store::Impl::NoteRead(const Status& done) const {
 }
 
 Result<std::vector<SeriesSamples>> Store::Select(const SelectRequest& asked) const {
-  SelectRequest request = asked;
-  request.from_ms = std::clamp<std::int64_t>(asked.from_ms, 0, kMaxTimeMs);
-  request.to_ms = std::clamp<std::int64_t>(asked.to_ms, -1, kMaxTimeMs);
-  const std::uint64_t generation = impl_->writer->generation();
-  if (request.bucket_ms != 0) {
+  std::vector<SeriesSamples> found;
+  if (asked.bucket_ms != 0) {
     Status read;
-    auto found =
-        SelectBuckets(impl_->head, impl_->readers, generation, impl_->counters, request, read);
+    auto buckets = SelectBuckets(impl_->head, impl_->readers, impl_->writer->generation(),
+                                 impl_->counters, WithinStore(asked), read);
     impl_->NoteRead(read);
-    return found;
+    return buckets;
   }
+  Status done = Each(asked, [&](Labels& labels, std::span<Sample> samples) -> Status {
+    found.push_back({std::move(labels), {samples.begin(), samples.end()}});
+    return {};
+  });
+  if (!done) return Forward(done.error());
+  return found;
+}
+
+Status Store::Each(const SelectRequest& asked, const TakeSeries& take) const {
+  if (asked.bucket_ms != 0) return SeriesSource::Each(asked, take);
+  const SelectRequest request = WithinStore(asked);
+  const std::uint64_t generation = impl_->writer->generation();
   // Memory first: what is moved to a chunk after this is then seen twice, never not at all.
   Result<std::vector<Part>> parts = impl_->FromMemory(request);
   if (!parts) return Forward(parts.error());
   std::uint64_t damaged = 0;
   std::uint64_t count = 0;
-  bool over_limit = false;
-  std::vector<Sample> stored;  // Of one series after the other.
-  const auto read = [&](Database& database) -> Status {
-    for (Part& part : *parts) {
-      if (part.on_disk && !over_limit) {
-        stored.clear();
+  std::size_t next = 0;
+  std::vector<Sample> samples;  // Of one series after the other.
+  Status taken;
+  const auto hand_on = [&](Database* database) -> Status {
+    for (; taken && next < parts->size(); ++next) {
+      Part& part = (*parts)[next];
+      samples.clear();
+      if (part.on_disk && database != nullptr) {
         Status done =
-            database.ChunkSamples(part.id, request.from_ms, request.to_ms, stored, damaged);
+            database->ChunkSamples(part.id, request.from_ms, request.to_ms, samples, damaged);
         if (!done) return done;
-        const auto begin = std::lower_bound(stored.begin(), stored.end(),
-                                            Sample{request.from_ms, 0}, EarlierSample);
-        MergeSamples({begin, stored.end()}, part.series.samples);
       }
-      count += part.series.samples.size();
-      over_limit = over_limit || count > request.sample_limit;
+      MergeSamples(part.series.samples, samples);
+      const auto begin = std::lower_bound(samples.begin(), samples.end(),
+                                          Sample{request.from_ms, 0}, EarlierSample);
+      if (begin == samples.end()) continue;
+      count += static_cast<std::uint64_t>(samples.end() - begin);
+      taken = count > request.sample_limit ? TooManySamples(request)
+                                           : take(part.series.labels, {begin, samples.end()});
     }
     return {};
   };
   const bool any_on_disk =
       std::any_of(parts->begin(), parts->end(), [](const Part& part) { return part.on_disk; });
   if (any_on_disk) {
-    impl_->NoteRead(impl_->readers.With(generation, read));
+    impl_->NoteRead(
+        impl_->readers.With(generation, [&](Database& database) { return hand_on(&database); }));
   }
   impl_->counters.damaged_rows += damaged;
-  if (over_limit) {
-    return Fail(ErrorCode::kLimit, "the query reads more than {} samples", request.sample_limit);
-  }
-  std::vector<SeriesSamples> result;
-  result.reserve(parts->size());
-  for (Part& part : *parts) {
-    if (!part.series.samples.empty()) result.push_back(std::move(part.series));
-  }
-  return result;
+  (void)hand_on(nullptr);  // Where the disk failed, what memory has of the rest.
+  return taken;
 }
 
 template <typename Visit>

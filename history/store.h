@@ -108,6 +108,7 @@ class Store final : public telemetry::SeriesSource {
 
   Result<std::vector<telemetry::SeriesSamples>> Select(
       const telemetry::SelectRequest& request) const override;
+  Status Each(const telemetry::SelectRequest& request, const TakeSeries& take) const override;
 
   // Samples as they came, minutes and hours.
   std::vector<telemetry::Depth> Depths() const override;

@@ -46,19 +46,19 @@ Result<std::vector<TierPart>> FromMemory(const Head& head, const SelectRequest& 
 // Behind the tiers: the samples after `after_ms`, summed up.
 Status SumUpRest(Database& database, const SelectRequest& request, std::int64_t after_ms,
                  TierPart& part, std::uint64_t& damaged) {
+  std::vector<Sample> samples;
   if (part.sealed_end_ms > after_ms) {
-    std::vector<Sample> stored;
-    Status done = database.ChunkSamples(part.id, after_ms, request.to_ms, stored, damaged);
+    Status done = database.ChunkSamples(part.id, after_ms, request.to_ms, samples, damaged);
     if (!done) return done;
-    MergeSamples(stored, part.head);
   }
+  MergeSamples(part.head, samples);
   std::optional<Sample> before;
-  auto next = part.head.begin();
-  for (; next != part.head.end() && next->time_ms <= after_ms; ++next) {
+  auto next = samples.begin();
+  for (; next != samples.end() && next->time_ms <= after_ms; ++next) {
     if (!telemetry::IsStaleMarker(next->value)) before = *next;
   }
   BucketBuilder builder(request.bucket_ms, before);
-  for (; next != part.head.end(); ++next) builder.Add(*next);
+  for (; next != samples.end(); ++next) builder.Add(*next);
   std::vector<Bucket> buckets = builder.Take();
   // The one under way ends after the range.
   std::erase_if(buckets, [&](const Bucket& bucket) {
@@ -83,18 +83,17 @@ Status ReadPart(Database& database, const SelectRequest& request, Tier tier, Tie
 
 }  // namespace
 
-void MergeSamples(std::span<const Sample> stored, std::vector<Sample>& samples) {
-  if (stored.empty()) return;
-  const bool behind = samples.empty() || stored.back().time_ms < samples.front().time_ms;
-  samples.insert(samples.begin(), stored.begin(), stored.end());
+void MergeSamples(std::span<const Sample> head, std::vector<Sample>& stored) {
+  if (head.empty()) return;
+  const bool behind = stored.empty() || stored.back().time_ms < head.front().time_ms;
+  const auto count = static_cast<std::ptrdiff_t>(stored.size());
+  stored.insert(stored.end(), head.begin(), head.end());
   if (behind) return;
-  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(stored.size());
-  std::inplace_merge(samples.begin(), middle, samples.end(), EarlierSample);
+  std::inplace_merge(stored.begin(), stored.begin() + count, stored.end(), EarlierSample);
   // A head that was moved to a chunk between the two reads is seen twice.
-  samples.erase(
-      std::unique(samples.begin(), samples.end(),
-                  [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
-      samples.end());
+  stored.erase(std::unique(stored.begin(), stored.end(),
+                           [](const Sample& a, const Sample& b) { return a.time_ms == b.time_ms; }),
+               stored.end());
 }
 
 Result<std::vector<SeriesSamples>> SelectBuckets(const Head& head, Readers& readers,

@@ -22,8 +22,7 @@ Result<std::vector<telemetry::SeriesSamples>> SelectBuckets(const Head& head, Re
                                                             const telemetry::SelectRequest& request,
                                                             Status& read_failure);
 
-// Merges what chunks gave into the samples of memory, by rising time, each time once.
-void MergeSamples(std::span<const telemetry::Sample> stored,
-                  std::vector<telemetry::Sample>& samples);
+// Merges what memory has into what chunks gave, by rising time, each time once.
+void MergeSamples(std::span<const telemetry::Sample> head, std::vector<telemetry::Sample>& stored);
 
 }  // namespace atalaya::history

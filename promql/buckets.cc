@@ -115,10 +115,7 @@ std::int64_t Evaluator::ChooseBuckets(const Selector& selector, const Grid& grid
 Result<std::vector<SeriesSamples>> Evaluator::SelectBuckets(const Selector& selector,
                                                             const Grid& grid, std::int64_t range_ms,
                                                             std::int64_t bucket_ms, Column column) {
-  telemetry::SelectRequest request;
-  request.matchers = selector.matchers;
-  request.from_ms = ShiftedTime(selector.shift, grid.from_ms) - range_ms + 1;
-  request.to_ms = ShiftedTime(selector.shift, grid.Last());
+  telemetry::SelectRequest request = RequestFor(selector, grid, range_ms);
   request.bucket_ms = bucket_ms;
   request.column = column;
   return Read(std::move(request));

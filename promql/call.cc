@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "promql/evaluator.h"
 #include "promql/functions.h"
@@ -7,6 +8,8 @@
 namespace atalaya::promql {
 namespace {
 
+using telemetry::Column;
+using telemetry::Sample;
 using telemetry::SeriesSamples;
 
 bool NamedLikeCounter(std::string_view name) {
@@ -28,14 +31,14 @@ std::int64_t RangeOf(const Expr& matrix) {
 
 // One series through a range function, at every step.
 Result<std::vector<double>> SlideWindow(Evaluator& evaluator, const Function& function,
-                                        const Expr& matrix, const SeriesSamples& series,
+                                        const Expr& matrix, std::span<const Sample> samples,
                                         const std::vector<double>& parameter, const Grid& grid) {
   if (Status good = evaluator.Charge(grid.steps); !good) return Forward(good.error());
   const TimeShift& shift = ShiftOf(matrix);
   Window window;
   window.range_ms = RangeOf(matrix);
   std::vector<double> values(grid.steps, Absent());
-  SampleCursor cursor(series.samples);
+  SampleCursor cursor(samples);
   for (std::size_t i = 0; i < grid.steps; ++i) {
     window.step_ms = grid.At(i);
     window.end_ms = evaluator.ShiftedTime(shift, window.step_ms);
@@ -55,26 +58,41 @@ Result<std::vector<StepSeries>> WindowColumns(Evaluator& evaluator, const Call& 
                                               const Grid& grid) {
   const Function& function = *call.function;
   const Expr& expr = WithoutParens(matrix);
+  std::vector<StepSeries> columns;
+  const auto take = [&](telemetry::Labels& labels, std::span<const Sample> samples) -> Status {
+    if (samples.empty()) return {};
+    Result<std::vector<double>> values =
+        SlideWindow(evaluator, function, matrix, samples, parameter, grid);
+    if (!values) return Forward(values.error());
+    columns.push_back({std::move(labels), std::move(*values), false});
+    return {};
+  };
   if (expr.kind == Expr::Kind::kRange) {
     const auto& range = static_cast<const RangeSelector&>(expr);
-    const auto wants = function.from_buckets.column == telemetry::Column::kRaw
-                           ? Evaluator::Wants::kSamples
-                           : Evaluator::Wants::kWindow;
+    const auto wants = function.from_buckets.column == Column::kRaw ? Evaluator::Wants::kSamples
+                                                                    : Evaluator::Wants::kWindow;
     const std::int64_t bucket_ms =
         evaluator.ChooseBuckets(*range.selector, grid, range.range_ms, wants, call.place);
     if (bucket_ms != 0) {
       return EvalOverBuckets(evaluator, function.from_buckets,
                              {*range.selector, range.range_ms, bucket_ms}, grid);
     }
+    const auto take_without_stale = [&](telemetry::Labels& labels, std::span<Sample> samples) {
+      const auto end = std::remove_if(samples.begin(), samples.end(), [](const Sample& sample) {
+        return telemetry::IsStaleMarker(sample.value);
+      });
+      return take(labels, {samples.begin(), end});
+    };
+    Status done =
+        evaluator.Each(*range.selector, grid, range.range_ms, 0, Column::kRaw, take_without_stale);
+    if (!done) return Forward(done.error());
+    SortByLabels(&columns);
+    return columns;
   }
-  Result<std::vector<SeriesSamples>> input = evaluator.EvalMatrix(matrix, grid);
+  Result<std::vector<SeriesSamples>> input = evaluator.EvalMatrix(expr, grid);
   if (!input) return Forward(input.error());
-  std::vector<StepSeries> columns;
   for (SeriesSamples& series : *input) {
-    Result<std::vector<double>> values =
-        SlideWindow(evaluator, function, matrix, series, parameter, grid);
-    if (!values) return Forward(values.error());
-    columns.push_back({std::move(series.labels), std::move(*values), false});
+    if (Status done = take(series.labels, series.samples); !done) return Forward(done.error());
   }
   return columns;
 }

@@ -49,6 +49,11 @@ void RemoveName(Labels* labels) {
   labels->Remove("__unit__");
 }
 
+void SortByLabels(std::vector<StepSeries>* series) {
+  std::sort(series->begin(), series->end(),
+            [](const StepSeries& a, const StepSeries& b) { return a.labels < b.labels; });
+}
+
 const Expr& WithoutParens(const Expr& expr) {
   const Expr* inner = &expr;
   while (inner->kind == Expr::Kind::kParen) inner = static_cast<const Paren*>(inner)->inner.get();
@@ -131,17 +136,36 @@ std::int64_t Evaluator::ShiftedTime(const TimeShift& shift, std::int64_t step_ms
   return time_ms - shift.offset_ms;
 }
 
-Result<std::vector<SeriesSamples>> Evaluator::Select(const Selector& selector, const Grid& grid,
-                                                     std::int64_t range_ms) {
+telemetry::SelectRequest Evaluator::RequestFor(const Selector& selector, const Grid& grid,
+                                               std::int64_t range_ms) const {
   telemetry::SelectRequest request;
   request.matchers = selector.matchers;
   request.from_ms = ShiftedTime(selector.shift, grid.from_ms) - range_ms + 1;
   request.to_ms = ShiftedTime(selector.shift, grid.Last());
-  return Read(std::move(request));
+  request.sample_limit = options_.max_samples - std::min(samples_, options_.max_samples);
+  return request;
+}
+
+Status Evaluator::Each(const Selector& selector, const Grid& grid, std::int64_t range_ms,
+                       std::int64_t bucket_ms, telemetry::Column column,
+                       const telemetry::SeriesSource::TakeSeries& take) {
+  telemetry::SelectRequest request = RequestFor(selector, grid, range_ms);
+  request.bucket_ms = bucket_ms;
+  request.column = column;
+  std::size_t count = 0;
+  return source_.Each(request, [&](Labels& labels, std::span<Sample> samples) -> Status {
+    if (Status good = CheckSeries(++count); !good) return good;
+    if (Status good = Charge(samples.size()); !good) return good;
+    return take(labels, samples);
+  });
+}
+
+Result<std::vector<SeriesSamples>> Evaluator::Select(const Selector& selector, const Grid& grid,
+                                                     std::int64_t range_ms) {
+  return Read(RequestFor(selector, grid, range_ms));
 }
 
 Result<std::vector<SeriesSamples>> Evaluator::Read(telemetry::SelectRequest request) {
-  request.sample_limit = options_.max_samples - std::min(samples_, options_.max_samples);
   Result<std::vector<SeriesSamples>> series = source_.Select(request);
   if (!series) return series;
   if (Status good = CheckSeries(series->size()); !good) return Forward(good.error());
@@ -158,28 +182,24 @@ Result<Evaluated> Evaluator::EvalSelector(const Selector& selector, const Grid& 
   const std::int64_t bucket_ms =
       ChooseBuckets(selector, grid, options_.lookback_ms, Wants::kLast, selector.place);
   const std::int64_t lookback_ms = std::max(options_.lookback_ms, bucket_ms);
-  Result<std::vector<SeriesSamples>> raw =
-      bucket_ms == 0
-          ? Select(selector, grid, lookback_ms)
-          : SelectBuckets(selector, grid, lookback_ms, bucket_ms, telemetry::Column::kLast);
-  if (!raw) return Forward(raw.error());
+  const auto column = bucket_ms == 0 ? telemetry::Column::kRaw : telemetry::Column::kLast;
   Evaluated result;
-  result.series.reserve(raw->size());
-  for (SeriesSamples& one : *raw) {
-    if (Status good = Charge(grid.steps); !good) return Forward(good.error());
-    StepSeries series;
-    series.values.reserve(grid.steps);
-    SampleCursor cursor(one.samples);
+  const auto take = [&](Labels& labels, std::span<Sample> samples) -> Status {
+    if (Status good = Charge(grid.steps); !good) return good;
+    std::vector<double> values(grid.steps);
+    SampleCursor cursor(samples);
     bool any = false;
     for (std::size_t i = 0; i < grid.steps; ++i) {
-      const double value = cursor.Last(ShiftedTime(selector.shift, grid.At(i)), lookback_ms);
-      any = any || !IsAbsent(value);
-      series.values.push_back(value);
+      values[i] = cursor.Last(ShiftedTime(selector.shift, grid.At(i)), lookback_ms);
+      any = any || !IsAbsent(values[i]);
     }
-    if (!any) continue;
-    series.labels = std::move(one.labels);
-    result.series.push_back(std::move(series));
+    if (any) result.series.push_back({std::move(labels), std::move(values), false});
+    return {};
+  };
+  if (Status read = Each(selector, grid, lookback_ms, bucket_ms, column, take); !read) {
+    return Forward(read.error());
   }
+  SortByLabels(&result.series);
   return result;
 }
 

@@ -81,6 +81,12 @@ class Evaluator {
                                                               std::int64_t bucket_ms,
                                                               telemetry::Column column);
 
+  // Hands on one series after the other of what Select, or with a `bucket_ms` SelectBuckets, would
+  // give; in no particular order.
+  Status Each(const Selector& selector, const Grid& grid, std::int64_t range_ms,
+              std::int64_t bucket_ms, telemetry::Column column,
+              const telemetry::SeriesSource::TakeSeries& take);
+
   // The raw samples of a selector, looking back `range_ms` from every step; sorted by labels.
   Result<std::vector<telemetry::SeriesSamples>> Select(const Selector& selector, const Grid& grid,
                                                        std::int64_t range_ms);
@@ -119,6 +125,8 @@ class Evaluator {
  private:
   Result<Evaluated> EvalNode(const Expr& expr, const Grid& grid);
   Result<Evaluated> EvalSelector(const Selector& selector, const Grid& grid);
+  telemetry::SelectRequest RequestFor(const Selector& selector, const Grid& grid,
+                                      std::int64_t range_ms) const;
   Result<std::vector<telemetry::SeriesSamples>> Read(telemetry::SelectRequest request);
   Result<Evaluated> EvalUnary(const Unary& unary, const Grid& grid);
   Result<std::vector<telemetry::SeriesSamples>> EvalSubquery(const Subquery& subquery,
@@ -143,6 +151,8 @@ class Evaluator {
 void RemoveName(telemetry::Labels* labels);
 
 const Expr& WithoutParens(const Expr& expr);
+
+void SortByLabels(std::vector<StepSeries>* series);
 
 // Walks the samples of one series along a grid. Times must not fall.
 class SampleCursor {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,19 @@ class SeriesSource {
 
   // The matching series that have a sample in the range, in no particular order.
   virtual Result<std::vector<SeriesSamples>> Select(const SelectRequest& request) const = 0;
+
+  // Hands them on one by one, in no particular order, so that a query need not hold all samples at
+  // once. `take` may move and change what it gets; where it fails, that ends it. Threads: as
+  // Select; `take` is called on the caller's.
+  using TakeSeries = std::function<Status(Labels&, std::span<Sample>)>;
+  virtual Status Each(const SelectRequest& request, const TakeSeries& take) const {
+    Result<std::vector<SeriesSamples>> found = Select(request);
+    if (!found) return Forward(found.error());
+    for (SeriesSamples& series : *found) {
+      if (Status taken = take(series.labels, series.samples); !taken) return taken;
+    }
+    return {};
+  }
 
   // The widths that Select knows, the finest first: 0 at least.
   virtual std::vector<Depth> Depths() const { return {Depth{}}; }

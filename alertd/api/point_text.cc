@@ -20,7 +20,6 @@ constexpr std::size_t kValueRoom = 28;
 // Up to 15 digits a decimal number is the only one of so few that reads back as its double, so that
 // it is the shortest text; whole numbers are quicker to write.
 constexpr double kLargestDecimal = 1e15;
-constexpr int kPlaces = 3;
 constexpr double kThousandth = 1000;
 
 constexpr std::size_t kMaxTimes = 11'001;  // As many as a range query has steps.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <span>
 #include <thread>
 
 #include "history/bucket.h"
@@ -324,6 +325,27 @@ TEST_F(StoreTest, RefusesSeriesOverTheLimitAndBadLabels) {
   ASSERT_TRUE(store_->Append({&nameless, 1}));
   ASSERT_TRUE(store_->Append({&huge, 1}));
   EXPECT_EQ(store_->Stats().refused_labels, 2u);
+}
+
+TEST_F(StoreTest, HandsSeriesOnUntilTheTakerFails) {
+  PutRow("up", 500);
+  PutRow("other", 10);
+  telemetry::SelectRequest request;
+  request.to_ms = kMaxTime;
+  std::vector<std::size_t> sizes;
+  const auto take = [&](Labels&, std::span<Sample> samples) -> Status {
+    sizes.push_back(samples.size());
+    return {};
+  };
+  EXPECT_TRUE(store_->Each(request, take));
+  EXPECT_THAT(sizes, testing::UnorderedElementsAre(500, 10));
+  sizes.clear();
+  const Status ended = store_->Each(request, [&](Labels& labels, std::span<Sample> samples) {
+    (void)take(labels, samples);
+    return Status(Fail(ErrorCode::kTimeout, "enough"));
+  });
+  EXPECT_EQ(ended.error().message, "enough");
+  EXPECT_THAT(sizes, SizeIs(1));
 }
 
 TEST_F(StoreTest, NamesTheLimitOfAQuery) {
