@@ -58,8 +58,8 @@ class SampleQueue {
   // Over kMaxQueuedBatches the oldest batch is dropped, and counted: of those that have neither
   // `durable` nor an event; where there is none, of those without `durable`. What waits for
   // `durable` is dropped last, as its sender would wait for the acknowledgement until its next
-  // connection: a server sends no more than it may before one (cloud_client::kReceiveMaximum), which
-  // is less than the queue holds.
+  // connection: a server sends no more than it may before one (cloud_client::kReceiveMaximum),
+  // which is less than the queue holds.
   void Push(SampleBatch batch);
 
   std::uint64_t samples() const { return samples_; }  // Appended since the start.
