@@ -387,42 +387,43 @@ TEST(MqttProbe, AsksForAConnackThatLetsIn) {
   EXPECT_THAT(error, testing::HasSubstr("no "));
 }
 
-TEST(HeldProbe, LooksAgainAtOnceWhenItsConnectionEnds) {
-  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
-  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
-  config.probes[0].interval = 1h;
-  config.probes[0].hold = true;
-  Inbox inbox;
-  auto collector = *Collector::Start(inbox.Options(), config);
-  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
-  pollfd waiting{listener.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  ASSERT_TRUE(held);
-  // The one connection ends and the next is taken: nothing has happened.
+// A probe that holds its connection and is not due again, as its server sees it.
+class HeldProbe : public testing::Test {
+ protected:
+  HeldProbe() {
+    CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener_.get()));
+    config.probes[0].interval = 1h;
+    config.probes[0].hold = true;
+    collector_ = *Collector::Start(inbox_.Options(), config);
+  }
+  UniqueFd Accept() {
+    pollfd waiting{listener_.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&waiting, 1, -1), 1);
+    return UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+
+  UniqueFd listener_ = *ListenTcp({"127.0.0.1", 0});
+  Inbox inbox_;
+  std::unique_ptr<Collector> collector_;
+};
+
+TEST_F(HeldProbe, LooksAgainAtOnceWhenItsConnectionEnds) {
+  UniqueFd held = Accept();
+  ASSERT_TRUE(inbox_.WaitValue(kProbe, 1));
   held.Reset();
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  held.Reset(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  ASSERT_TRUE(held);
-  EXPECT_TRUE(inbox.WaitScrapes(kProbe, 2));
-  EXPECT_EQ(collector->Targets()[0].health, TargetHealth::kUp);
+  held = Accept();
+  EXPECT_TRUE(held);
+  EXPECT_TRUE(inbox_.WaitScrapes(kProbe, 2));
+  EXPECT_EQ(collector_->Targets()[0].health, TargetHealth::kUp);
 }
 
-TEST(HeldProbe, IsDownAtOnceWithItsServer) {
-  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
-  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
-  config.probes[0].interval = 1h;
-  config.probes[0].hold = true;
-  Inbox inbox;
-  auto collector = *Collector::Start(inbox.Options(), config);
-  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
-  pollfd waiting{listener.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  listener.Reset();
+TEST_F(HeldProbe, IsDownAtOnceWithItsServer) {
+  UniqueFd held = Accept();
+  ASSERT_TRUE(inbox_.WaitValue(kProbe, 1));
+  listener_.Reset();
   held.Reset();
-  EXPECT_TRUE(inbox.WaitValue(kProbe, 0));
-  EXPECT_TRUE(inbox.WaitEvents(2));
+  EXPECT_TRUE(inbox_.WaitValue(kProbe, 0));
+  EXPECT_TRUE(inbox_.WaitEvents(2));
 }
 
 // A process that lives until it is killed, and a pid file that names it.
