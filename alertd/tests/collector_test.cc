@@ -69,6 +69,13 @@ class Inbox {
   bool WaitStale(const std::string& series) {
     return Wait(series, [](double v) { return telemetry::IsStaleMarker(v); }).has_value();
   }
+  bool SeenStale(const std::string& series) {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(samples_.begin(), samples_.end(), [&](const SeriesSample& sample) {
+      return sample.series->labels.ToString() == series &&
+             telemetry::IsStaleMarker(sample.sample.value);
+    });
+  }
   bool WaitScrapes(const std::string& series, int count) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kDeadline, [&] {
@@ -345,6 +352,23 @@ TEST(TcpProbe, SeesAListenerComeToItsEnd) {
   listener.Reset();
   EXPECT_TRUE(inbox.WaitValue(kProbe, 0));
   EXPECT_TRUE(inbox.WaitEvents(2));
+}
+
+TEST(Prober, EndsTheSeriesOfThoseThatDoNotStay) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
+  config.probes.push_back(config.probes[0]);
+  config.probes[1].name = "q";
+  Inbox inbox;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
+  ASSERT_TRUE(inbox.WaitValue("probe_success{probe=\"q\"}", 1));
+  config.probes.pop_back();
+  inbox.Clear();
+  ASSERT_TRUE(collector->Reconfigure(config));
+  EXPECT_TRUE(inbox.WaitStale("probe_success{probe=\"q\"}"));
+  EXPECT_TRUE(inbox.WaitStale("probe_dns_lookup_time_seconds{probe=\"q\"}"));
+  EXPECT_FALSE(inbox.SeenStale(kProbe));
 }
 
 // Answers each connection's first bytes with `reply`, until the listener is shut down.
