@@ -69,7 +69,8 @@ Status Collector::Impl::SetScrapes() {
 }
 
 Status Collector::Impl::SetProbes() {
-  Remove(prober);
+  if (prober) prober->End(config.probes);
+  prober.reset();
   if (config.probes.empty()) return {};
   return Place(Prober::Create(config.probes, board, queue, clock), prober);
 }

@@ -127,8 +127,8 @@ class Collector {
 
   // Takes another configuration over. Scrapes that stay the same go on undisturbed; series of
   // targets that are gone end with stale markers. Parts other than scrapes begin anew where
-  // something of them differs. Fails as Start does; then what failed is not watched. Blocks for up
-  // to a second.
+  // something of them differs; series of probes that stay the same go on. Fails as Start does; then
+  // what failed is not watched. Blocks for up to a second.
   Status Reconfigure(CollectorConfig config);
 
   // Whether each target was looked at once, well or not, and that look is in the history.

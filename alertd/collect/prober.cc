@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <unordered_map>
 
 #include "alertd/collect/loop_thread.h"
 #include "alertd/collect/probe/probe.h"
@@ -190,12 +191,15 @@ Prober::~Prober() {
   impl_->stopping = true;
 }
 
-void Prober::End() {
+void Prober::End(const std::vector<ProbeConfig>& next) {
   impl_->thread.Stop();
   impl_->stopping = true;
+  std::unordered_map<std::string_view, const ProbeConfig*> by_name;
+  for (const ProbeConfig& config : next) by_name[config.name] = &config;
   for (const auto& watched : impl_->all) {
     impl_->board.Remove(watched->id);
-    if (!watched->up) continue;
+    const auto same = by_name.find(watched->config.name);
+    if (!watched->up || (same != by_name.end() && *same->second == watched->config)) continue;
     SampleBatch batch;
     watched->series.EndAll(std::max(impl_->clock.NowMs(), watched->last_time_ms + 1),
                            batch.samples);

@@ -36,8 +36,9 @@ class Prober {
                                                 const Clock& clock);
   ~Prober();
 
-  // They are watched no more: stops, takes them off the board, and ends their series.
-  void End();
+  // They are watched no more by this one: stops, takes them off the board, and ends their series,
+  // but for those that are among `next` as they are: the next Prober goes on with these.
+  void End(const std::vector<ProbeConfig>& next);
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 

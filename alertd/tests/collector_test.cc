@@ -69,6 +69,13 @@ class Inbox {
   bool WaitStale(const std::string& series) {
     return Wait(series, [](double v) { return telemetry::IsStaleMarker(v); }).has_value();
   }
+  bool SeenStale(const std::string& series) {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(samples_.begin(), samples_.end(), [&](const SeriesSample& sample) {
+      return sample.series->labels.ToString() == series &&
+             telemetry::IsStaleMarker(sample.sample.value);
+    });
+  }
   bool WaitScrapes(const std::string& series, int count) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kDeadline, [&] {
@@ -347,6 +354,23 @@ TEST(TcpProbe, SeesAListenerComeToItsEnd) {
   EXPECT_TRUE(inbox.WaitEvents(2));
 }
 
+TEST(Prober, EndsTheSeriesOfThoseThatDoNotStay) {
+  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
+  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
+  config.probes.push_back(config.probes[0]);
+  config.probes[1].name = "q";
+  Inbox inbox;
+  auto collector = *Collector::Start(inbox.Options(), config);
+  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
+  ASSERT_TRUE(inbox.WaitValue("probe_success{probe=\"q\"}", 1));
+  config.probes.pop_back();
+  inbox.Clear();
+  ASSERT_TRUE(collector->Reconfigure(config));
+  EXPECT_TRUE(inbox.WaitStale("probe_success{probe=\"q\"}"));
+  EXPECT_TRUE(inbox.WaitStale("probe_dns_lookup_time_seconds{probe=\"q\"}"));
+  EXPECT_FALSE(inbox.SeenStale(kProbe));
+}
+
 // Answers each connection's first bytes with `reply`, until the listener is shut down.
 void AnswerAll(int listener, const std::string& reply) {
   while (true) {
@@ -387,42 +411,43 @@ TEST(MqttProbe, AsksForAConnackThatLetsIn) {
   EXPECT_THAT(error, testing::HasSubstr("no "));
 }
 
-TEST(HeldProbe, LooksAgainAtOnceWhenItsConnectionEnds) {
-  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
-  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
-  config.probes[0].interval = 1h;
-  config.probes[0].hold = true;
-  Inbox inbox;
-  auto collector = *Collector::Start(inbox.Options(), config);
-  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
-  pollfd waiting{listener.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  ASSERT_TRUE(held);
-  // The one connection ends and the next is taken: nothing has happened.
+// A probe that holds its connection and is not due again, as its server sees it.
+class HeldProbe : public testing::Test {
+ protected:
+  HeldProbe() {
+    CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener_.get()));
+    config.probes[0].interval = 1h;
+    config.probes[0].hold = true;
+    collector_ = *Collector::Start(inbox_.Options(), config);
+  }
+  UniqueFd Accept() {
+    pollfd waiting{listener_.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&waiting, 1, -1), 1);
+    return UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+
+  UniqueFd listener_ = *ListenTcp({"127.0.0.1", 0});
+  Inbox inbox_;
+  std::unique_ptr<Collector> collector_;
+};
+
+TEST_F(HeldProbe, LooksAgainAtOnceWhenItsConnectionEnds) {
+  UniqueFd held = Accept();
+  ASSERT_TRUE(inbox_.WaitValue(kProbe, 1));
   held.Reset();
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  held.Reset(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  ASSERT_TRUE(held);
-  EXPECT_TRUE(inbox.WaitScrapes(kProbe, 2));
-  EXPECT_EQ(collector->Targets()[0].health, TargetHealth::kUp);
+  held = Accept();
+  EXPECT_TRUE(held);
+  EXPECT_TRUE(inbox_.WaitScrapes(kProbe, 2));
+  EXPECT_EQ(collector_->Targets()[0].health, TargetHealth::kUp);
 }
 
-TEST(HeldProbe, IsDownAtOnceWithItsServer) {
-  UniqueFd listener = *ListenTcp({"127.0.0.1", 0});
-  CollectorConfig config = Probing(ProbeKind::kTcp, *LocalAddress(listener.get()));
-  config.probes[0].interval = 1h;
-  config.probes[0].hold = true;
-  Inbox inbox;
-  auto collector = *Collector::Start(inbox.Options(), config);
-  ASSERT_TRUE(inbox.WaitValue(kProbe, 1));
-  pollfd waiting{listener.get(), POLLIN, 0};
-  ASSERT_EQ(poll(&waiting, 1, -1), 1);
-  UniqueFd held(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  listener.Reset();
+TEST_F(HeldProbe, IsDownAtOnceWithItsServer) {
+  UniqueFd held = Accept();
+  ASSERT_TRUE(inbox_.WaitValue(kProbe, 1));
+  listener_.Reset();
   held.Reset();
-  EXPECT_TRUE(inbox.WaitValue(kProbe, 0));
-  EXPECT_TRUE(inbox.WaitEvents(2));
+  EXPECT_TRUE(inbox_.WaitValue(kProbe, 0));
+  EXPECT_TRUE(inbox_.WaitEvents(2));
 }
 
 // A process that lives until it is killed, and a pid file that names it.

@@ -429,8 +429,10 @@ def a_reset_is_noticed_at_once(bench: Bench):
                             "other": {"target": f"127.0.0.1:{speaker.port}", "interval": "10m"}}, "held", more)
     for name in ("held", "mqtt", "other"):
         alertd.expect(name, True)
+    began = time.monotonic()
     speaker.reset()
     alertd.program.wait_line(lambda line: "Down" in line and "held" in line, "notice of the reset", deadline_s=10)
+    print(f"from the reset to the notice: {(time.monotonic() - began) * 1000:.1f} ms")
     server.kill()
     alertd.program.wait_line(lambda line: "Down" in line and "mqtt" in line, "notice of the packet server's end", deadline_s=10)
     assert alertd.value('probe_success{probe="other"}') == 1, "it holds no connection and was not due"
