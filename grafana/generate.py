@@ -339,7 +339,24 @@ def alerts():
 def stress():
     per_publish = (by("server", rate("cloud_server_process_cpu_seconds_total")) + " / (" +
                    by("server", rate("cloud_server_publishes_delivered_total")) + " > 0)")
-    dashboard("stress", "Stress run", "A load run as the server and its machine see it: what went in, what came out, what it cost.", [
+    response = f"sum by (instance, le) ({rate('cloud_stress_response_seconds_bucket', HOST)})"
+    dashboard("stress", "Stress run", "A load run as the generator, the server and its machine see it: what was planned, what went in, "
+              "what came out, how late, and what it cost.", [
+        row("Generator"),
+        panel("timeseries", "Planned, sent, delivered", "As cloud_stress counts, with --metrics-listen: a gap between planned and sent is a "
+              "server that does not read, or a generator that is late.", "pps",
+              (rate("cloud_stress_messages_planned_total", HOST), "{{instance}}: planned"),
+              (rate("cloud_stress_messages_sent_total", HOST), "{{instance}}: sent"),
+              (rate("cloud_stress_deliveries_total", HOST), "{{instance}}: delivered")),
+        panel("timeseries", "Response time", "From the moment a message was due to its receipt.", "s",
+              (f"histogram_quantile(0.5, {response})", "{{instance}}: p50"),
+              (f"histogram_quantile(0.99, {response})", "{{instance}}: p99")),
+        panel("timeseries", "Generator's connections and CPU", "Connections that are ready, of those wanted; failures each second; CPUs "
+              "that the generator uses.", "short",
+              (gauge("cloud_stress_connections", HOST), "{{instance}}: ready"),
+              (gauge("cloud_stress_connections_wanted", HOST), "{{instance}}: wanted"),
+              (rate("cloud_stress_connection_failures_total", HOST), "{{instance}}: failures/s"),
+              (rate("cloud_stress_generator_cpu_seconds_total", HOST), "{{instance}}: CPUs")),
         row("Load"),
         panel("timeseries", "In and out", "Publishes taken and delivered each second: with one subscriber each they should lie on each other.",
               "pps", (by("server", rate("cloud_server_publishes_received_total")), "{{server}}: in"),

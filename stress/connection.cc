@@ -1,12 +1,10 @@
 #include "stress/connection.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -15,11 +13,11 @@
 namespace atalaya::stress {
 namespace {
 
-constexpr std::uint16_t kSubscribeId = 1;
 constexpr char kConnackByte = 0x20;
 constexpr unsigned char kSubackRefused = 0x80;
-constexpr std::size_t kMaxUnsentBytes = 4u
-                                        << 20;  // What one connection may hold for a slow server.
+constexpr std::size_t kMaxUnsentBytes = 4u << 20;  // What one connection holds for a slow server.
+// A connection that has once held more gives the memory back.
+constexpr std::size_t kKeptUnsentBytes = 16u << 10;
 
 FailureClass ClassOf(int error) {
   switch (error) {
@@ -42,48 +40,30 @@ FailureClass ClassOf(int error) {
 
 }  // namespace
 
-Result<TargetAddress> ResolveTarget(const HostPort& target) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error =
-      getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
-  if (error != 0) {
-    return Fail(ErrorCode::kNotFound, "cannot resolve {}: {}", target.host, gai_strerror(error));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-  TargetAddress address;
-  address.length = found->ai_addrlen;
-  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-  return address;
-}
-
-void Connection::Configure(Role role, std::uint32_t pair, std::string client_id, std::string topic,
-                           int qos) {
-  role_ = role;
-  pair_ = pair;
-  client_id_ = std::move(client_id);
-  topic_ = std::move(topic);
-  qos_ = qos;
-}
-
-void Connection::Open(const TargetAddress& target, std::int64_t deadline_ns) {
-  ATALAYA_CHECK(state_ == State::kIdle);
+void Connection::Open(const Peer& peer, std::uint32_t number, std::int64_t now_ns,
+                      std::int64_t deadline_ns) {
+  ATALAYA_CHECK(state_ == State::kIdle || state_ == State::kClosed);
+  End();
+  why_.clear();
+  opened_ns_ = now_ns;
   deadline_ns_ = deadline_ns;
   state_ = State::kConnecting;
+  const TargetAddress& target = peer.address;
   fd_.Reset(socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd_) return FailAs(FailureClass::kLocal, "socket: " + ErrnoText(errno));
   SetNoDelay(fd_.get());
-  if (!BindSource(target)) return FailWithErrno(errno, "bind");
+  if (!BindSource(target, number)) return FailWithErrno(errno, "bind");
   const auto* address = reinterpret_cast<const sockaddr*>(&target.storage);
   if (connect(fd_.get(), address, target.length) != 0 && errno != EINPROGRESS) {
-    FailWithErrno(errno, "connect");
+    return FailWithErrno(errno, "connect");
   }
+  Result<std::unique_ptr<Transport>> transport = peer.transports->Make(fd_.get());
+  if (!transport) return FailAs(FailureClass::kLocal, transport.error().message);
+  transport_ = std::move(*transport);
 }
 
-bool Connection::BindSource(const TargetAddress& target) {
-  const std::uint32_t index = 2 * pair_ + (role_ == Role::kPublisher ? 1 : 0);
-  const std::uint32_t source = index / kConnectionsPerSource;
+bool Connection::BindSource(const TargetAddress& target, std::uint32_t number) {
+  const std::uint32_t source = number / kConnectionsPerSource;
   const auto& to = reinterpret_cast<const sockaddr_in&>(target.storage);
   const bool loopback = to.sin_family == AF_INET && ntohl(to.sin_addr.s_addr) >> 24 == 127;
   if (source == 0 || !loopback) return true;
@@ -95,62 +75,96 @@ bool Connection::BindSource(const TargetAddress& target) {
   return bind(fd_.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0;
 }
 
+void Connection::End() {
+  state_ = State::kClosed;
+  transport_.reset();
+  fd_.Reset();
+  unread_ = {};
+  unsent_ = {};
+  sent_of_unsent_ = 0;
+  pings_ = pongs_ = 0;
+}
+
 void Connection::FailAs(FailureClass failure, std::string why) {
   if (state_ == State::kClosed) return;
   failure_ = failure;
   why_ = std::move(why);
-  state_ = State::kClosed;
-  fd_.Reset();
+  End();
 }
 
 void Connection::FailWithErrno(int error, std::string_view doing) {
   FailAs(ClassOf(error), fmt::format("{}: {}", doing, ErrnoText(error)));
 }
 
-void Connection::OnConnected() {
-  if (const int error = SocketError(fd_.get()); error != 0) return FailWithErrno(error, "connect");
-  mqtt::Connect packet;
-  packet.client_id = client_id_;
-  std::string bytes;
-  mqtt::EncodeConnect(packet, &bytes);
+void Connection::FailWith(Transport::Outcome outcome) {
+  if (outcome == Transport::Outcome::kClosed) {
+    FailAs(FailureClass::kReset, "closed by the server");
+  } else if (outcome == Transport::Outcome::kFailed) {
+    FailAs(FailureClass::kNonsense, transport_->error());
+  }
+}
+
+void Connection::GoOnOpening(ConnectionOwner* owner) {
+  if (state_ == State::kConnecting) {
+    if (const int error = SocketError(fd_.get()); error != 0) {
+      return FailWithErrno(error, "connect");
+    }
+    state_ = State::kOpening;
+  }
+  if (transport_) {
+    const Transport::Outcome outcome = transport_->Open(fd_.get());
+    if (outcome != Transport::Outcome::kDone) return FailWith(outcome);
+  }
   state_ = State::kConnack;
+  std::string bytes;
+  owner->AppendConnect(*this, &bytes);
   Send(bytes);
 }
 
-void Connection::OnIo(std::uint32_t epoll_events, std::span<char> scratch,
-                      std::size_t max_packet_bytes, PacketSink* sink) {
-  if (state_ == State::kConnecting && (epoll_events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) {
-    OnConnected();
+void Connection::OnIo(const Peer& peer, std::uint32_t epoll_events, std::span<char> scratch,
+                      std::size_t max_packet_bytes, ConnectionOwner* owner) {
+  if (state_ == State::kConnecting && (epoll_events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) {
+    return;
   }
-  if (state_ == State::kClosed) return;
-  if ((epoll_events & EPOLLOUT) != 0 && blocked()) Flush();
+  if (state_ == State::kConnecting || state_ == State::kOpening) GoOnOpening(owner);
+  if (state_ == State::kClosed || state_ == State::kOpening) return;
+  if (blocked() && ((epoll_events & EPOLLOUT) != 0 || transport_)) Send({});
   // A short read empties the socket, but the end of the stream right behind it makes no edge of its
-  // own: where the event tells of an end, read up to it.
-  const bool to_the_end = (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  // own: where the event tells of an end, read up to it. A transport may hold bytes of which no
+  // event tells.
+  const bool to_the_end =
+      transport_ != nullptr || (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (!to_the_end && (epoll_events & EPOLLIN) == 0) return;
-  while (ReadOnce(scratch, to_the_end, max_packet_bytes, sink)) {
+  while (ReadOnce(peer, scratch, to_the_end, max_packet_bytes, owner)) {
   }
 }
 
-bool Connection::ReadOnce(std::span<char> scratch, bool to_the_end, std::size_t max_packet_bytes,
-                          PacketSink* sink) {
+ssize_t Connection::ReadSome(std::span<char> into) {
+  if (transport_) {
+    std::size_t got = 0;
+    const Transport::Outcome outcome = transport_->Read(fd_.get(), into, &got);
+    if (outcome == Transport::Outcome::kDone) return static_cast<ssize_t>(got);
+    FailWith(outcome);
+    return -1;
+  }
+  const ssize_t got = recv(fd_.get(), into.data(), into.size(), 0);
+  if (got == 0) FailWith(Transport::Outcome::kClosed);
+  if (got < 0 && errno != EAGAIN && errno != EINTR) FailWithErrno(errno, "recv");
+  return got > 0 ? got : -1;
+}
+
+bool Connection::ReadOnce(const Peer& peer, std::span<char> scratch, bool to_the_end,
+                          std::size_t max_packet_bytes, ConnectionOwner* owner) {
   if (state_ == State::kClosed) return false;
   ATALAYA_CHECK(scratch.size() > unread_.size());
   std::memcpy(scratch.data(), unread_.data(), unread_.size());
   const std::size_t room = scratch.size() - unread_.size();
-  const ssize_t got = recv(fd_.get(), scratch.data() + unread_.size(), room, 0);
-  if (got < 0) {
-    if (errno != EAGAIN && errno != EINTR) FailWithErrno(errno, "recv");
-    return false;
-  }
-  if (got == 0) {
-    FailAs(FailureClass::kReset, "closed by the server");
-    return false;
-  }
+  const ssize_t got = ReadSome(scratch.subspan(unread_.size()));
+  if (got < 0) return false;
   const std::int64_t now_ns = SystemClock().SteadyNs();
   std::string_view rest(scratch.data(), unread_.size() + static_cast<std::size_t>(got));
   // Another protocol's greeting may look like the head of a long packet, whose rest never comes.
-  if (state_ == State::kConnack && rest.front() != kConnackByte) {
+  if (state_ == State::kConnack && !rest.empty() && rest.front() != kConnackByte) {
     FailAs(FailureClass::kNonsense, "the answer to CONNECT is no CONNACK");
     return false;
   }
@@ -161,7 +175,7 @@ bool Connection::ReadOnce(std::span<char> scratch, bool to_the_end, std::size_t 
       return false;
     }
     if (frame->size == 0) break;
-    OnFrame(*frame, now_ns, sink);
+    OnFrame(peer, *frame, now_ns, owner);
     if (state_ == State::kClosed) return false;
     rest.remove_prefix(frame->size);
   }
@@ -169,68 +183,93 @@ bool Connection::ReadOnce(std::span<char> scratch, bool to_the_end, std::size_t 
   return to_the_end || static_cast<std::size_t>(got) == room;
 }
 
-void Connection::OnFrame(const mqtt::Frame& frame, std::int64_t now_ns, PacketSink* sink) {
-  const auto nonsense = [&] {
-    FailAs(FailureClass::kNonsense, fmt::format("unexpected {}", mqtt::PacketTypeName(frame.type)));
-  };
-  if (state_ == State::kConnack) {
-    if (frame.type != mqtt::PacketType::kConnack) return nonsense();
-    const auto connack = mqtt::DecodeConnack(frame, mqtt::Version::k311);
-    if (!connack) return nonsense();
-    if (connack->code != 0) {
-      return FailAs(FailureClass::kRefused, fmt::format("CONNACK code {}", connack->code));
-    }
-    if (role_ == Role::kPublisher) {
-      state_ = State::kReady;
-      return;
-    }
-    mqtt::Subscribe subscribe;
-    subscribe.packet_id = kSubscribeId;
-    subscribe.subscriptions.push_back({topic_, static_cast<mqtt::Qos>(qos_), false, false, 0});
-    std::string bytes;
-    mqtt::EncodeSubscribe(subscribe, mqtt::Version::k311, &bytes);
-    state_ = State::kSuback;
-    return Send(bytes);
+void Connection::Nonsense(const mqtt::Frame& frame) {
+  FailAs(FailureClass::kNonsense, fmt::format("unexpected {}", mqtt::PacketTypeName(frame.type)));
+}
+
+void Connection::OnConnackFrame(const Peer& peer, const mqtt::Frame& frame,
+                                ConnectionOwner* owner) {
+  if (frame.type != mqtt::PacketType::kConnack) return Nonsense(frame);
+  const auto connack = mqtt::DecodeConnack(frame, peer.version);
+  if (!connack) return Nonsense(frame);
+  if (connack->code != 0) {
+    return FailAs(FailureClass::kRefused, fmt::format("CONNACK code {}", connack->code));
   }
-  if (state_ == State::kSuback) {
-    if (frame.type != mqtt::PacketType::kSuback) return nonsense();
-    const auto suback = mqtt::DecodeSuback(frame, mqtt::Version::k311);
-    if (!suback || suback->packet_id != kSubscribeId || suback->codes.size() != 1) {
-      return nonsense();
-    }
-    if (static_cast<unsigned char>(suback->codes[0]) >= kSubackRefused) {
-      return FailAs(FailureClass::kRefused, "SUBACK refused the topic");
-    }
-    state_ = State::kReady;
-    return;
+  owner->OnConnack(*this, *connack);
+  std::string bytes;
+  owner->AppendSubscribe(*this, &bytes);
+  state_ = bytes.empty() ? State::kReady : State::kSuback;
+  Send(bytes);
+}
+
+void Connection::OnSubackFrame(const Peer& peer, const mqtt::Frame& frame) {
+  const auto suback = mqtt::DecodeSuback(frame, peer.version);
+  if (!suback || suback->packet_id != kSubscribeId || suback->codes.size() != 1) {
+    return Nonsense(frame);
+  }
+  if (static_cast<unsigned char>(suback->codes[0]) >= kSubackRefused) {
+    return FailAs(FailureClass::kRefused, "SUBACK refused the topic");
+  }
+  state_ = State::kReady;
+}
+
+void Connection::OnFrame(const Peer& peer, const mqtt::Frame& frame, std::int64_t now_ns,
+                         ConnectionOwner* owner) {
+  if (state_ == State::kConnack) return OnConnackFrame(peer, frame, owner);
+  // A kept session's messages may come before the SUBACK.
+  if (state_ == State::kSuback && frame.type == mqtt::PacketType::kSuback) {
+    return OnSubackFrame(peer, frame);
   }
   if (frame.type == mqtt::PacketType::kPingresp && pongs_ < pings_) {
     ++pongs_;
     return;
   }
-  if (!sink->OnPacket(this, frame, now_ns)) nonsense();
+  if (frame.type == mqtt::PacketType::kDisconnect && peer.version == mqtt::Version::k5) {
+    const auto disconnect = mqtt::DecodeDisconnect(frame, peer.version);
+    return FailAs(FailureClass::kReset, disconnect
+                                            ? fmt::format("DISCONNECT with reason 0x{:02x}",
+                                                          static_cast<unsigned>(disconnect->reason))
+                                            : "a broken DISCONNECT");
+  }
+  if (!owner->OnPacket(this, frame, now_ns)) Nonsense(frame);
 }
 
-void Connection::Send(std::string_view bytes) {
-  if (state_ == State::kClosed) return;
-  if (!blocked()) {
-    const ssize_t written = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (written < 0 && errno != EAGAIN && errno != EINTR) return FailWithErrno(errno, "send");
-    if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-    unsent_.clear();
-    sent_of_unsent_ = 0;
+ssize_t Connection::WriteSome(std::string_view bytes) {
+  if (transport_) {
+    std::size_t taken = 0;
+    const Transport::Outcome outcome = transport_->Write(fd_.get(), bytes, &taken);
+    if (outcome == Transport::Outcome::kDone) return static_cast<ssize_t>(taken);
+    FailWith(outcome);
+    return -1;
   }
+  const ssize_t written = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (written < 0 && errno != EAGAIN && errno != EINTR) FailWithErrno(errno, "send");
+  return written;
+}
+
+// What waits goes first; a transport may take less than the socket would, and no event tells so.
+void Connection::Send(std::string_view bytes) {
+  while (state_ != State::kClosed && (blocked() || !bytes.empty())) {
+    const bool waiting = blocked();
+    const std::string_view next =
+        waiting ? std::string_view(unsent_).substr(sent_of_unsent_) : bytes;
+    const ssize_t written = WriteSome(next);
+    if (written < 0) break;
+    const auto count = static_cast<std::size_t>(written);
+    if (!waiting) {
+      bytes.remove_prefix(count);
+    } else if ((sent_of_unsent_ += count) == unsent_.size()) {
+      if (unsent_.capacity() > kKeptUnsentBytes) unsent_ = {};
+      unsent_.clear();
+      sent_of_unsent_ = 0;
+    }
+    if (count < next.size() && !transport_) break;
+  }
+  if (state_ == State::kClosed || bytes.empty()) return;
   unsent_.append(bytes);
   if (unsent_.size() - sent_of_unsent_ > kMaxUnsentBytes) {
     FailAs(FailureClass::kHang, "the server does not read");
   }
-}
-
-void Connection::Flush() {
-  const std::string_view rest = std::string_view(unsent_).substr(sent_of_unsent_);
-  const ssize_t written = send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-  if (written < 0 && errno != EAGAIN && errno != EINTR) return FailWithErrno(errno, "send");
-  if (written > 0) sent_of_unsent_ += static_cast<std::size_t>(written);
 }
 
 void Connection::Ping() {
@@ -241,15 +280,20 @@ void Connection::Ping() {
   Send(bytes);
 }
 
-void Connection::Close() {
+void Connection::Close(mqtt::Version version) {
   if (ready() && !blocked()) {
     std::string bytes;
-    mqtt::EncodeDisconnect({}, mqtt::Version::k311, &bytes);
+    mqtt::EncodeDisconnect({}, version, &bytes);
     Send(bytes);
   }
+  if (state_ != State::kClosed) End();
+}
+
+void Connection::Reset() {
   if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
-  fd_.Reset();
+  const linger hard{1, 0};
+  if (fd_) setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  End();
 }
 
 }  // namespace atalaya::stress

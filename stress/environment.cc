@@ -64,12 +64,15 @@ Environment DescribeEnvironment(int argc, const char* const* argv, const Scenari
     environment.command += (i == 0 ? "" : " ") + Quoted(argv[i]);
   }
   environment.started_ms = SystemClock().NowMs();
-  environment.co_located = IsLoopback(scenario.target.host);
+  environment.co_located = IsLoopback(scenario.target.address.host);
   return environment;
 }
 
 Status Preflight(const Scenario& scenario, std::size_t workers) {
-  const std::uint64_t connections = 2 * static_cast<std::uint64_t>(scenario.clients);
+  std::uint64_t connections = static_cast<std::uint64_t>(scenario.connections());
+  for (const Fault& fault : scenario.faults) {
+    if (!fault.OnProcess() && !fault.ByWorkers()) connections += static_cast<unsigned>(fault.count);
+  }
   const std::uint64_t needed = connections + 2 * workers + kSpareDescriptors;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -79,29 +82,29 @@ Status Preflight(const Scenario& scenario, std::size_t workers) {
   if (limit.rlim_cur < needed) {
     return Fail(
         ErrorCode::kLimit,
-        "{} clients need {} file descriptors, and the limit is {}: raise it (ulimit -n {}) "
-        "or take at most {} clients",
-        scenario.clients, needed, limit.rlim_cur, needed,
-        limit.rlim_cur > needed - connections ? (limit.rlim_cur - (needed - connections)) / 2 : 0);
+        "{} connections need {} file descriptors, and the limit is {}: raise it (ulimit -n {}) "
+        "or take at most {} connections",
+        connections, needed, limit.rlim_cur, needed,
+        limit.rlim_cur > needed - connections ? limit.rlim_cur - (needed - connections) : 0);
   }
-  if (scenario.target.host.starts_with("127."))
-    return {};  // Several source addresses: connection.h.
+  // Several source addresses: connection.h.
+  if (scenario.target.address.host.starts_with("127.")) return {};
   std::istringstream range(ReadFile(kPortRange).value_or("32768 60999"));
   std::uint64_t first = 0, last = 0;
   range >> first >> last;
   const std::uint64_t ports = last >= first ? last - first + 1 : 0;
   if (ports < connections) {
-    return Fail(
-        ErrorCode::kLimit,
-        "{} clients need {} local ports, and {} has {}: widen it or take at most {} clients",
-        scenario.clients, connections, kPortRange, ports, ports / 2);
+    return Fail(ErrorCode::kLimit,
+                "{} connections need as many local ports, and {} has {}: widen it or take at most "
+                "{} connections",
+                connections, kPortRange, ports, ports);
   }
   return {};
 }
 
 std::size_t WorkersFor(const Scenario& scenario) {
   return std::min({static_cast<std::size_t>(UsableCpus()),
-                   static_cast<std::size_t>(scenario.clients), kMaxWorkers});
+                   static_cast<std::size_t>(scenario.connections() + 1) / 2, kMaxWorkers});
 }
 
 }  // namespace atalaya::stress

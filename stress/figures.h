@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/latency_histogram.h"
-#include "stress/ledger.h"
 
 namespace atalaya::stress {
 
 // Why a connection failed.
-enum class FailureClass {
+enum class FailureClass : std::uint8_t {
   kRefused,   // Nobody listens, no route, or CONNACK/SUBACK said no.
   kReset,     // Ended by the other side.
   kHang,      // No answer within the time allowed.
@@ -38,24 +38,40 @@ struct IntervalFigures {
   void Merge(const IntervalFigures& other);
 };
 
+// The messages that were due in one phase, whenever they were sent and received.
+struct PhaseFigures {
+  std::uint64_t sent = 0;
+  std::uint64_t expected = 0;  // Deliveries that these should make.
+  std::uint64_t received = 0;  // First copies.
+  LatencyHistogram response;   // Receipt minus intended send time.
+  LatencyHistogram service;    // Receipt minus actual send time.
+
+  void Merge(const PhaseFigures& other);
+};
+
 // What one worker did in all.
 struct WorkerFigures {
   std::uint64_t connected = 0;    // Connections that were ready when the load began.
   std::uint64_t wanted = 0;       // Connections asked for.
+  std::uint64_t reconnected = 0;  // Connections that came back during the load.
+  std::uint64_t due = 0;          // Messages that fell due.
   std::int64_t load_cpu_ns = 0;   // CPU of the thread while the load ran ...
   std::int64_t load_wall_ns = 0;  // ... and how long that was.
-  std::uint64_t held_back =
-      0;  // Messages that waited for the server: full socket or unacknowledged.
-  FailureCounts failures{};
+  // Messages that waited for the server: full socket, unacknowledged, or no connection.
+  std::uint64_t held_back = 0;
+  std::uint64_t refused_publishes = 0;  // Acknowledged with a reason that says no (5.0).
+  std::uint64_t send_calls = 0;
+  FailureCounts failures{};        // All of them ...
+  FailureCounts fault_failures{};  // ... and those of them while a fault was on.
   std::array<std::string, kFailureClasses> failure_examples;  // The first of each, in words.
-  LedgerFigures ledger;
-  LatencyHistogram response;  // Receipt minus intended send time.
-  LatencyHistogram service;   // Receipt minus actual send time.
+  std::vector<PhaseFigures> phases;
   LatencyHistogram send_lag;  // Actual send time minus intended send time.
   // How late the worker attended to a due message: the generator's own part of the send lag.
   LatencyHistogram attend_lag;
+  LatencyHistogram connect;  // From the moment a connect was due to its end, before the load.
 
   void Merge(const WorkerFigures& other);
+  PhaseFigures Total() const;  // All phases, merged.
 };
 
 }  // namespace atalaya::stress

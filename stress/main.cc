@@ -4,6 +4,7 @@
 #include "stress/app.h"
 #include "stress/environment.h"
 #include "stress/options.h"
+#include "stress/presets.h"
 
 namespace {
 
@@ -22,6 +23,14 @@ int Fail(const Error& error, int exit_code) {
 int main(int argc, char** argv) {
   Result<stress::Options> options = stress::ParseOptions(argc, argv);
   if (!options) return Fail(options.error(), kUsageError);
+  if (options->command == stress::CommandWord::kPresets) {
+    std::fputs(stress::ListPresets().c_str(), stdout);
+    return 0;
+  }
+  if (options->command == stress::CommandWord::kShow) {
+    std::fputs(options->scenario_text.c_str(), stdout);
+    return 0;
+  }
   StopSignal stop = StopSignal::Install();  // Before the first thread, which inherits the mask.
 
   Result<stress::App> app =

@@ -25,4 +25,15 @@ std::optional<IntervalFigures> IntervalBoard::TakeNext() {
   return figures;
 }
 
+void CommandList::Add(Command command) {
+  const std::lock_guard lock(mutex_);
+  commands_.push_back(command);
+  size_.store(commands_.size());
+}
+
+Command CommandList::At(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return commands_[index];
+}
+
 }  // namespace atalaya::stress

@@ -76,6 +76,10 @@ Result<ServerWatch> ServerWatch::Find(const ServerWatchOptions& options) {
   return watch ? watch : Nobody(fmt::format("pid {} is gone", holder->pid));
 }
 
+void ServerWatch::Follow(std::int64_t pid) {
+  if (Result<ServerWatch> watch = Watch(pid)) *this = std::move(*watch);
+}
+
 std::optional<ServerPoint> ServerWatch::Sample(std::int64_t now_ns) {
   if (pid_ == 0) return std::nullopt;
   const std::optional<Reading> reading = Read(pid_);

@@ -11,7 +11,7 @@
 namespace atalaya::stress {
 
 struct ServerWatchOptions {
-  HostPort target;
+  HostPort target = {};
   std::int64_t server_pid = 0;  // 0: not given.
 };
 
@@ -22,6 +22,9 @@ class ServerWatch {
   // The process that `server_pid` names (kNotFound where there is none), else the one that
   // listens on the target's port of this machine. Blocks for a scan of /proc.
   static Result<ServerWatch> Find(const ServerWatchOptions& options);
+
+  // The process was started anew under this pid.
+  void Follow(std::int64_t pid);
 
   // The process' CPU since the call before, and its memory now; none where it is not there.
   std::optional<ServerPoint> Sample(std::int64_t now_ns);

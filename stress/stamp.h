@@ -10,8 +10,8 @@ namespace atalaya::stress {
 // What the head of each payload says of its message; the rest is filling.
 struct Stamp {
   std::uint32_t run = 0;  // Tells this run's messages from a stranger's.
-  std::uint32_t pair = 0;
-  std::uint32_t sequence = 0;    // Within the pair, from 0.
+  std::uint32_t publisher = 0;
+  std::uint32_t sequence = 0;    // Of the publisher, from 0.
   std::int64_t intended_ns = 0;  // From the start of the load.
   std::int64_t sent_ns = 0;
 };

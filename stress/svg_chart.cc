@@ -11,8 +11,10 @@
 namespace atalaya::stress {
 namespace {
 
-constexpr double kLeft = 64, kRight = 14, kTop = 16, kBottom = 40;
-constexpr double kLoneDotRadius = 2.5;
+constexpr double kLeft = 64, kRight = 14, kTop = 18, kBottom = 40;
+constexpr double kDotRadius = 2.5;
+constexpr double kStripHeight = 6;
+constexpr double kLetterWidth = 6.6;  // Of 12 px, at most.
 
 struct Frame {
   double left, right, top, bottom;
@@ -56,6 +58,32 @@ std::string Axes(const Chart& chart, const Frame& frame) {
   return svg;
 }
 
+std::string Dot(const ChartSeries& series, double x, double y) {
+  return fmt::format(R"(<circle class="s{} dot" cx="{:.1f}" cy="{:.1f}" r="{}"/>)", series.colour,
+                     x, y, kDotRadius);
+}
+
+// Stretches without a gap, each as a closed path from the line to the floor.
+std::string Area(const Chart& chart, const Frame& frame, const ChartSeries& series) {
+  std::string path, back;
+  const auto close = [&] {
+    if (!back.empty()) path += back + "Z";
+    back.clear();
+  };
+  for (std::size_t i = 0; i < std::min(series.points.size(), series.floor.size()); ++i) {
+    const ChartPoint& top = series.points[i];
+    if (std::isnan(top.y) || std::isnan(series.floor[i].y)) {
+      close();
+      continue;
+    }
+    const double x = X(chart, frame, top.x);
+    path += fmt::format("{}{:.1f} {:.1f}", back.empty() ? "M" : "L", x, Y(chart, frame, top.y));
+    back = fmt::format("L{:.1f} {:.1f}", x, Y(chart, frame, series.floor[i].y)) + back;
+  }
+  close();
+  return fmt::format(R"(<path class="area s{}" d="{}"/>)", series.colour, path);
+}
+
 std::string Line(const Chart& chart, const Frame& frame, const ChartSeries& series) {
   std::string path, dots;
   std::size_t run = 0;  // Points since the last gap.
@@ -70,12 +98,50 @@ std::string Line(const Chart& chart, const Frame& frame, const ChartSeries& seri
     path += fmt::format("{}{:.1f} {:.1f}", run == 0 ? "M" : "L", x, y);
     ++run;
     const bool last = i + 1 == series.points.size() || std::isnan(series.points[i + 1].y);
-    if (run == 1 && last) {
-      dots += fmt::format(R"(<circle class="s{} dot" cx="{:.1f}" cy="{:.1f}" r="{}"/>)",
-                          series.colour, x, y, kLoneDotRadius);
-    }
+    if ((run == 1 && last) || series.dots) dots += Dot(series, x, y);
   }
   return fmt::format(R"(<path class="line s{}" d="{}"/>)", series.colour, path) + dots;
+}
+
+// Words stand above the frame, and give way to one that is too near.
+class TopLabels {
+ public:
+  explicit TopLabels(const Frame& frame) : frame_(frame) {}
+
+  std::string At(double x, const std::string& label) {
+    const double width = kLetterWidth * static_cast<double>(label.size());
+    const double from = std::clamp(x, frame_.left, std::max(frame_.left, frame_.right - width));
+    if (label.empty() || from < free_from_) return "";
+    free_from_ = from + width + kLetterWidth;
+    return fmt::format(R"(<text x="{:.1f}" y="{:.1f}">{}</text>)", from, frame_.top - 4,
+                       EscapeHtml(label));
+  }
+
+ private:
+  Frame frame_;
+  double free_from_ = 0;
+};
+
+std::string Bands(const Chart& chart, const Frame& frame) {
+  std::string svg;
+  TopLabels labels(frame);
+  for (const ChartBand& band : chart.bands) {
+    const bool fault = band.kind == ChartBand::Kind::kFault;
+    const double from = X(chart, frame, band.from);
+    const double to = std::max(X(chart, frame, band.to), from + 2);
+    const double top = fault ? frame.top : frame.bottom - kStripHeight;
+    svg += fmt::format(
+        R"(<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>)",
+        fault ? "band" : "alert", from, top, to - from, frame.bottom - top, EscapeHtml(band.label));
+    if (fault) svg += labels.At(from, band.label);
+  }
+  for (const ChartMark& mark : chart.marks) {
+    const double x = X(chart, frame, mark.at);
+    svg += fmt::format(R"(<path class="mark" d="M{:.1f} {:.1f}V{:.1f}"/>)", x, frame.bottom,
+                       frame.top);
+    if (chart.bands.empty()) svg += labels.At(x, mark.label);
+  }
+  return svg;
 }
 
 }  // namespace
@@ -85,16 +151,11 @@ std::string RenderSvg(const Chart& chart, const ChartSize& size) {
   std::string svg =
       fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>)",
                   size.width, size.height, EscapeHtml(chart.title), EscapeHtml(chart.title));
-  for (const ChartBand& band : chart.bands) {
-    const double from = X(chart, frame, band.from);
-    const double to = std::max(X(chart, frame, band.to), from + 1);
-    svg +=
-        fmt::format(R"(<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>)",
-                    from, frame.top, to - from, frame.bottom - frame.top);
-    svg += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", to,
-                       frame.top - 4, EscapeHtml(band.label));
-  }
+  svg += Bands(chart, frame);
   svg += Axes(chart, frame);
+  for (const ChartSeries& series : chart.series) {
+    if (!series.floor.empty()) svg += Area(chart, frame, series);
+  }
   for (const ChartSeries& series : chart.series) svg += Line(chart, frame, series);
   return svg + "</svg>";
 }

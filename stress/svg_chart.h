@@ -28,11 +28,20 @@ struct ChartSeries {
   std::string name;
   int colour = 0;  // 0 to 3: the style sheet's classes s0 to s3.
   std::vector<ChartPoint> points;
+  std::vector<ChartPoint> floor = {};  // Where not empty: the area down to it is shaded.
+  bool dots = false;                   // A dot at each point.
 };
 
-struct ChartBand {  // A shaded stretch of the x axis, with a word on top.
+struct ChartBand {                     // A shaded stretch of the x axis, with a word.
+  enum class Kind { kFault, kAlert };  // Over the whole height; a strip at its foot.
   double from = 0;
   double to = 0;
+  std::string label;
+  Kind kind = Kind::kFault;
+};
+
+struct ChartMark {  // A dashed line up from the x axis, with a word.
+  double at = 0;
   std::string label;
 };
 
@@ -40,7 +49,8 @@ struct Chart {
   std::string title;  // For readers who cannot see it.
   Axis x, y;
   std::vector<ChartSeries> series;
-  std::vector<ChartBand> bands;
+  std::vector<ChartBand> bands = {};
+  std::vector<ChartMark> marks = {};
 };
 
 struct ChartSize {
@@ -49,7 +59,8 @@ struct ChartSize {
 };
 
 // The chart as an <svg> element that scales with its place. Colours are the page's: classes grid,
-// axis, band and s0 to s3. Points outside an axis are drawn at its edge. All text is escaped.
+// axis, band, alert, mark and s0 to s3. Points outside an axis are drawn at its edge. All text is
+// escaped.
 std::string RenderSvg(const Chart& chart, const ChartSize& size);
 
 // An axis from 0 to at least `max`, with 3 to 6 round ticks.

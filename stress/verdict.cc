@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "stress/wording.h"
 
@@ -13,9 +12,9 @@ namespace {
 Validity Worse(Validity a, Validity b) { return std::max(a, b); }
 
 Check CheckSent(const RunRecord& record) {
-  const std::uint64_t sent = record.totals.ledger.sent;
+  const std::uint64_t sent = record.ledger.sent;
   const double share =
-      record.planned == 0 ? 0 : static_cast<double>(sent) / static_cast<double>(record.planned);
+      record.planned == 0 ? 1 : static_cast<double>(sent) / static_cast<double>(record.planned);
   Check check{"Sent of planned",
               fmt::format("{} of {} ({})", WordCount(sent), WordCount(record.planned),
                           WordPercent(100 * share)),
@@ -27,7 +26,7 @@ Check CheckSent(const RunRecord& record) {
 
 Check CheckLag(const RunRecord& record) {
   const std::int64_t lag_ns = record.totals.attend_lag.PercentileNs(99);
-  const std::int64_t response_ns = record.totals.response.PercentileNs(99);
+  const std::int64_t response_ns = record.messages.response.PercentileNs(99);
   Check check{"Generator lag, p99", WordLatency(lag_ns),
               fmt::format("at most {}, and under half of the response time where over {}",
                           WordLatency(kDegradedLagNs), WordLatency(kNoticeableLagNs)),
@@ -46,15 +45,17 @@ Check CheckCpu(const RunRecord& record) {
           busiest < kDegradedCpuPercent ? Validity::kValid : Validity::kDegraded};
 }
 
-Check CheckReceived(const RunRecord& record) {
-  const std::uint64_t received = record.totals.ledger.received;
-  return {"Messages measured", WordCount(received), "at least 1",
-          received > 0 ? Validity::kValid : Validity::kInvalid};
+// Messages, where the scenario has any; else connections.
+Check CheckMeasured(const RunRecord& record) {
+  const bool publishes = record.planned > 0;
+  const std::uint64_t measured = publishes ? record.ledger.received : record.totals.connected;
+  return {publishes ? "Messages measured" : "Connections measured", WordCount(measured),
+          "at least 1", measured > 0 ? Validity::kValid : Validity::kInvalid};
 }
 
 Check CheckLocal(const RunRecord& record) {
   const auto local = static_cast<std::size_t>(FailureClass::kLocal);
-  const std::uint64_t count = record.totals.failures[local];
+  const std::uint64_t count = record.Failures()[local];
   return {"Connections lost to this machine's own limits", WordCount(count), "0",
           count == 0 ? Validity::kValid : Validity::kInvalid};
 }
@@ -62,27 +63,27 @@ Check CheckLocal(const RunRecord& record) {
 std::string Failures(const RunRecord& record) {
   std::string text;
   for (std::size_t i = 0; i < kFailureClasses; ++i) {
-    const std::uint64_t count = record.totals.failures[i];
+    const std::uint64_t count = record.Failures()[i];
     if (count == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", WordCount(count), kFailureNames[i]);
   }
   return text;
 }
 
-std::string Damage(const LedgerFigures& ledger, int qos) {
+std::string Damage(const LedgerFigures& ledger) {
   std::string text;
   const auto add = [&text](std::uint64_t count, std::string_view what) {
     if (count == 0) return;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", WordCount(count), what);
   };
   add(ledger.lost(), "lost");
-  if (qos == 0) add(ledger.duplicated, "duplicated");
+  add(ledger.doubled_wrongly, "duplicated");
   add(ledger.corrupted, "corrupted");
   return text;
 }
 
 std::string Sentence(const RunRecord& record) {
-  const LedgerFigures& ledger = record.totals.ledger;
+  const LedgerFigures& ledger = record.ledger;
   const std::string failures = Failures(record);
   const std::string failed =
       failures.empty() ? "" : fmt::format("; connections failed: {}", failures);
@@ -90,17 +91,27 @@ std::string Sentence(const RunRecord& record) {
     return fmt::format("no connection to {} could be opened, so nothing was measured{}",
                        record.scenario.target.ToString(), failed);
   }
-  const double seconds = static_cast<double>(record.load_ns) / 1e9;
-  const std::string damage = Damage(ledger, record.scenario.qos);
+  if (record.planned == 0) {
+    return fmt::format("{} of {} connections were ready after {} (p99 {} each) and held for {}{}",
+                       WordCount(record.totals.connected), WordCount(record.totals.wanted),
+                       WordSeconds(record.connect_ns),
+                       WordLatency(record.totals.connect.PercentileNs(99)),
+                       WordSeconds(record.load_ns), failed);
+  }
+  const std::string damage = Damage(ledger);
+  const std::uint64_t excused = ledger.lost_in_faults + ledger.lost_unconfirmed;
   return fmt::format(
-      "{} messages per second over {} {} for {}: p50 {}, p99 {} from the intended send time; "
-      "{}{}{}",
-      WordNumber(seconds > 0 ? static_cast<double>(ledger.sent) / seconds : 0),
-      WordCount(static_cast<std::uint64_t>(record.scenario.clients)),
-      record.scenario.clients == 1 ? "pair" : "pairs", WordSeconds(record.load_ns),
-      WordLatency(record.totals.response.PercentileNs(50)),
-      WordLatency(record.totals.response.PercentileNs(99)),
-      damage.empty() ? "every message sent arrived once and intact" : damage,
+      "{} messages and {} deliveries per second over {} connections for {}: p50 {}, p99 {} from "
+      "the "
+      "intended send time; {}{}{}",
+      WordNumber(record.PerSecond(ledger.sent)), WordNumber(record.PerSecond(ledger.received)),
+      WordCount(record.totals.connected), WordSeconds(record.load_ns),
+      WordLatency(record.messages.response.PercentileNs(50)),
+      WordLatency(record.messages.response.PercentileNs(99)),
+      !damage.empty() ? damage
+      : excused > 0
+          ? fmt::format("nothing was lost but {} deliveries around faults", WordCount(excused))
+          : "every message sent arrived once and intact",
       record.target_lost ? "; the target went away" : "", failed);
 }
 
@@ -126,11 +137,21 @@ std::vector<std::string> Notes(const RunRecord& record) {
         "latency counts from the intended send time all the same.",
         WordCount(record.totals.held_back)));
   }
-  const LedgerFigures& ledger = record.totals.ledger;
-  if (ledger.received > 0 && ledger.lost() > 0) {
+  const LedgerFigures& ledger = record.ledger;
+  if (ledger.received > 0 && ledger.missing() > 0) {
     notes.push_back(
         fmt::format("The latencies are those of the {} messages that arrived; {} never did.",
-                    WordCount(ledger.received), WordCount(ledger.lost())));
+                    WordCount(ledger.received), WordCount(ledger.missing())));
+  }
+  if (ledger.lost_unconfirmed > 0) {
+    notes.push_back(fmt::format(
+        "{} deliveries are missing of messages that the server never acknowledged: it owes nothing "
+        "for them.",
+        WordCount(ledger.lost_unconfirmed)));
+  }
+  if (record.totals.refused_publishes > 0) {
+    notes.push_back(fmt::format("The server refused {} messages with a reason.",
+                                WordCount(record.totals.refused_publishes)));
   }
   if (!record.server_note.empty()) {
     notes.push_back("No figures of the server: " + record.server_note + ".");
@@ -152,23 +173,29 @@ std::string_view ValidityName(Validity validity) {
   return "";
 }
 
+bool Verdict::missed() const {
+  return !regressions.empty() ||
+         std::any_of(objectives.begin(), objectives.end(),
+                     [](const ObjectiveResult& result) { return !result.met; });
+}
+
 int Verdict::ExitCode() const {
   if (target_failed) return kExitTargetFailed;
   if (validity == Validity::kInvalid) return kExitInvalid;
+  if (missed()) return kExitMissed;
   return validity == Validity::kDegraded ? kExitDegraded : 0;
 }
 
 Verdict Judge(const RunRecord& record) {
   Verdict verdict;
-  verdict.checks = {CheckSent(record), CheckLag(record), CheckCpu(record), CheckReceived(record),
+  verdict.checks = {CheckSent(record), CheckLag(record), CheckCpu(record), CheckMeasured(record),
                     CheckLocal(record)};
   for (const Check& check : verdict.checks) {
     verdict.validity = Worse(verdict.validity, check.result);
   }
-  const FailureCounts& failures = record.totals.failures;
-  const std::uint64_t all = std::accumulate(failures.begin(), failures.end(), std::uint64_t{0});
-  const std::uint64_t local = failures[static_cast<std::size_t>(FailureClass::kLocal)];
-  verdict.target_failed = all > local || !Damage(record.totals.ledger, record.scenario.qos).empty();
+  const std::uint64_t local = record.Failures()[static_cast<std::size_t>(FailureClass::kLocal)];
+  verdict.target_failed = record.FailureCount() > local || !Damage(record.ledger).empty();
+  verdict.objectives = Weigh(record);
   verdict.notes = Notes(record);
   verdict.sentence = Sentence(record);
   return verdict;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "stress/objective.h"
 #include "stress/run_record.h"
 
 namespace atalaya::stress {
@@ -25,6 +26,8 @@ inline constexpr double kDegradedCpuPercent = 85;  // Of the busiest thread.
 inline constexpr int kExitDegraded = 3;
 inline constexpr int kExitInvalid = 4;
 inline constexpr int kExitTargetFailed = 5;
+inline constexpr int kExitMissed =
+    6;  // An objective was not met, or a figure is worse than before.
 
 // One thing that was looked at.
 struct Check {
@@ -38,11 +41,14 @@ struct Verdict {
   Validity validity = Validity::kValid;
   bool target_failed = false;  // It refused, reset, hung, spoke nonsense, lost or damaged messages.
   std::vector<Check> checks;
+  std::vector<ObjectiveResult> objectives;
+  std::vector<std::string> regressions;  // Against the baseline, in words.
   std::vector<std::string> notes;  // What a reader must know besides: co-location, interruption.
   std::string sentence;            // The verdict in one sentence, without its name.
 
+  bool missed() const;  // An objective, or the baseline.
   // 0 for a valid run of a target that did its work; else the code of what matters most: a target
-  // that failed, an invalid run, a degraded one.
+  // that failed, an invalid run, an objective that was missed, a degraded run.
   int ExitCode() const;
 };
 

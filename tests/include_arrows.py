@@ -15,7 +15,7 @@ ARROWS = {
     "cloud_client": {"base", "mqtt", "telemetry"},
     "cloud_server": {"base", "mqtt", "telemetry"},
     "exporter": {"base", "telemetry"},
-    "stress": {"base", "mqtt"},
+    "stress": {"base", "mqtt", "telemetry"},
     "alertd": {"base", "mqtt", "telemetry", "history", "promql", "cloud_client"},
 }
 EVERYTHING = {"tests", "bench"}

@@ -65,6 +65,9 @@ class PacketServers:
     def names(self, *wanted: str) -> list[str]:
         return [name for name in (wanted or self._commands) if name in self._commands]
 
+    def command(self, name: str, port: int) -> list:
+        return self._commands[name](port)
+
     def start(self, name: str, cpu: int | None = None, flags: list | None = None) -> Process:
         port = free_port()
         return Process(name, [*self._commands[name](port), *(flags or [])], port, self.bench.dir, cpu)

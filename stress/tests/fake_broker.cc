@@ -51,7 +51,10 @@ void FakeBroker::Run() {
     for (std::size_t i = 2; i < fds.size(); ++i) {
       const auto found = clients_.find(fds[i].fd);
       if (fds[i].revents == 0 || found == clients_.end()) continue;
-      if (!Read(found->second)) clients_.erase(found);
+      if (Read(found->second)) continue;
+      // The kernel gives the number to the next client.
+      std::erase_if(subscribers_, [&](const auto& entry) { return entry.second == fds[i].fd; });
+      clients_.erase(found);
     }
     if (script_.reset_after != 0 && messages_ >= script_.reset_after) ResetAll();
   }

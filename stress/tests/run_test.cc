@@ -22,11 +22,13 @@ constexpr RunLimits kPatient{std::chrono::seconds(20), std::chrono::seconds(20),
 
 Scenario SmallLoad(const HostPort& target, int qos = 0) {
   Scenario scenario;
-  scenario.target = target;
-  scenario.clients = 4;
-  scenario.rate_per_s = 500;
-  scenario.duration = std::chrono::milliseconds(400);
-  scenario.qos = qos;
+  scenario.target.address = target;
+  Flow pairs;
+  pairs.publishers = pairs.subscribers = pairs.topics = 4;
+  pairs.rate_per_s = 500;
+  pairs.qos = qos;
+  scenario.flows = {pairs};
+  scenario.phases = {Phase{"load", std::chrono::milliseconds(400), 1, 1, {}}};
   return scenario;
 }
 
@@ -34,7 +36,11 @@ RunRecord RunOn(const Scenario& scenario, const RunLimits& limits = kPatient) {
   StopSignal stop = StopSignal::Install();
   ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0});
   Progress progress(scenario, false);
-  Result<RunRecord> record = RunScenario(scenario, limits, 2, &server, &progress, &stop);
+  RunTools tools;
+  tools.server = &server;
+  tools.progress = &progress;
+  tools.stop = &stop;
+  Result<RunRecord> record = RunScenario(scenario, limits, 2, tools);
   EXPECT_TRUE(record.has_value());
   return std::move(*record);
 }
@@ -47,14 +53,14 @@ TEST(Run, DeliversAndMeasuresEveryPlannedMessage) {
   for (const int qos : {0, 1}) {
     FakeBroker broker({});
     const RunRecord record = RunOn(SmallLoad(broker.address(), qos));
-    const LedgerFigures& ledger = record.totals.ledger;
+    const LedgerFigures& ledger = record.ledger;
     EXPECT_EQ(record.planned, 200u);
     EXPECT_EQ(ledger.sent, 200u);
     EXPECT_EQ(ledger.received, 200u);
     EXPECT_EQ(ledger.acknowledged, qos == 0 ? 0u : 200u);
     EXPECT_EQ(ledger.duplicated + ledger.reordered + ledger.corrupted, 0u);
-    EXPECT_EQ(record.totals.response.count(), 200u);
-    EXPECT_GE(record.totals.response.MeanNs(), record.totals.service.MeanNs());
+    EXPECT_EQ(record.messages.response.count(), 200u);
+    EXPECT_GE(record.messages.response.MeanNs(), record.messages.service.MeanNs());
     EXPECT_EQ(record.totals.connected, 8u);
     EXPECT_FALSE(Judge(record).target_failed);
   }
@@ -63,19 +69,19 @@ TEST(Run, DeliversAndMeasuresEveryPlannedMessage) {
 TEST(Run, CountsMessagesThatAreNotDelivered) {
   FakeBroker broker({.drop_every = 10});
   const RunRecord record = RunOn(SmallLoad(broker.address()));
-  EXPECT_EQ(record.totals.ledger.lost(), 20u);
+  EXPECT_EQ(record.ledger.lost(), 20u);
   EXPECT_EQ(Judge(record).ExitCode(), kExitTargetFailed);
 }
 
 TEST(Run, CountsDoubledDamagedAndReorderedMessages) {
   FakeBroker doubling({.double_every = 10});
-  EXPECT_EQ(RunOn(SmallLoad(doubling.address())).totals.ledger.duplicated, 20u);
+  EXPECT_EQ(RunOn(SmallLoad(doubling.address())).ledger.duplicated, 20u);
   FakeBroker damaging({.damage_every = 10});
   const RunRecord damaged = RunOn(SmallLoad(damaging.address()));
-  EXPECT_EQ(damaged.totals.ledger.corrupted, 20u);
-  EXPECT_EQ(damaged.totals.ledger.lost(), 20u);
+  EXPECT_EQ(damaged.ledger.corrupted, 20u);
+  EXPECT_EQ(damaged.ledger.lost(), 20u);
   FakeBroker swapping({.swap_every = 7});
-  EXPECT_GT(RunOn(SmallLoad(swapping.address())).totals.ledger.reordered, 10u);
+  EXPECT_GT(RunOn(SmallLoad(swapping.address())).ledger.reordered, 10u);
 }
 
 TEST(Run, CountsATargetThatRefuses) {
@@ -83,7 +89,7 @@ TEST(Run, CountsATargetThatRefuses) {
   const RunRecord record = RunOn(SmallLoad(broker.address()));
   EXPECT_EQ(Failed(record, FailureClass::kRefused), 8u);
   EXPECT_THAT(record.totals.failure_examples[0], HasSubstr("code 5"));
-  EXPECT_EQ(record.totals.ledger.sent, 0u);
+  EXPECT_EQ(record.ledger.sent, 0u);
   EXPECT_EQ(record.planned, 200u);
 }
 
@@ -112,35 +118,91 @@ TEST(Run, CountsATargetThatHangsInTheEnd) {
   FakeBroker broker({.mute_ping = true});
   const RunRecord record = RunOn(SmallLoad(broker.address()), kShort);
   EXPECT_EQ(Failed(record, FailureClass::kHang), 8u);
-  EXPECT_GT(record.totals.ledger.sent, 0u);
+  EXPECT_GT(record.ledger.sent, 0u);
 }
 
 TEST(Run, EndsEarlyWhereEveryConnectionIsReset) {
   FakeBroker broker({.reset_after = 50});
   Scenario scenario = SmallLoad(broker.address());
-  scenario.duration = std::chrono::seconds(60);
+  scenario.phases[0].duration = std::chrono::seconds(60);
   const RunRecord record = RunOn(scenario);
   EXPECT_TRUE(record.target_lost);
   EXPECT_EQ(Failed(record, FailureClass::kReset), 8u);
-  EXPECT_GE(record.totals.ledger.sent, 50u);
+  EXPECT_GE(record.ledger.sent, 50u);
   EXPECT_LT(record.load_ns, 30'000'000'000);
   EXPECT_EQ(Judge(record).validity, Validity::kInvalid);
+}
+
+TEST(Run, ComesBackAfterAResetWhereItIsToldTo) {
+  FakeBroker broker({});
+  Scenario scenario = SmallLoad(broker.address());
+  scenario.phases[0].duration = std::chrono::milliseconds(1500);
+  scenario.reconnect_after = std::chrono::milliseconds(50);
+  Fault storm;
+  storm.kind = FaultKind::kReconnect;
+  storm.at = std::chrono::milliseconds(300);
+  storm.lasts = std::chrono::milliseconds(0);
+  scenario.faults = {storm};
+  const RunRecord record = RunOn(scenario);
+  EXPECT_EQ(record.totals.reconnected, 8u);
+  EXPECT_EQ(record.ledger.sent, 750u);
+  EXPECT_EQ(record.ledger.lost(), 0u);  // What is missing was under way at the reset.
+  EXPECT_TRUE(record.faults[0].recovered_ns.has_value());
+  EXPECT_FALSE(Judge(record).target_failed);
+}
+
+TEST(Run, KeepsSoManyUnderWayWhereArrivalsAreClosed) {
+  for (const int qos : {0, 1}) {
+    FakeBroker broker({});
+    Scenario scenario = SmallLoad(broker.address(), qos);
+    scenario.arrivals = Arrivals::kClosed;
+    scenario.window = 3;
+    const RunRecord record = RunOn(scenario);
+    EXPECT_GT(record.ledger.received, 20u);
+    EXPECT_EQ(record.ledger.received, record.ledger.sent);
+    EXPECT_EQ(record.planned, record.ledger.sent);
+    EXPECT_EQ(record.totals.send_lag.max_ns(), 0);
+  }
+}
+
+TEST(Run, TellsPhasesApart) {
+  FakeBroker broker({});
+  Scenario scenario = SmallLoad(broker.address());
+  scenario.phases = {Phase{"low", std::chrono::milliseconds(300), 0.5, 0.5, {}},
+                     Phase{"none", std::chrono::milliseconds(100), 0, 0, {}},
+                     Phase{"high", std::chrono::milliseconds(300), 2, 2, {}}};
+  const RunRecord record = RunOn(scenario);
+  EXPECT_EQ(record.totals.phases[0].sent, 75u);
+  EXPECT_EQ(record.totals.phases[1].sent, 0u);
+  EXPECT_EQ(record.totals.phases[2].sent, 300u);
+  EXPECT_EQ(record.totals.phases[2].received, 300u);
+  EXPECT_EQ(record.messages.response.count(), 375u);
+}
+
+TEST(Run, HoldsIdleConnectionsThatNobodyPublishesTo) {
+  FakeBroker broker({});
+  Scenario scenario = SmallLoad(broker.address());
+  scenario.flows[0] = Flow{};
+  scenario.flows[0].idle = 6;
+  scenario.connect_rate_per_s = 100;
+  const RunRecord record = RunOn(scenario);
+  EXPECT_EQ(record.totals.connected, 6u);
+  EXPECT_EQ(record.totals.connect.count(), 6u);
+  EXPECT_GE(record.connect_ns, 50'000'000);  // The last one is due then.
+  EXPECT_EQ(Judge(record).ExitCode(), 0);
 }
 
 TEST(Run, KeepsWhatWasMeasuredUntilAnInterruption) {
   FakeBroker broker({});
   Scenario scenario = SmallLoad(broker.address());
-  scenario.duration = std::chrono::seconds(60);
-  StopSignal stop = StopSignal::Install();
+  scenario.phases[0].duration = std::chrono::seconds(60);
+  StopSignal::Install();
   raise(SIGINT);  // Waits in the signalfd until the run looks.
-  ServerWatch server = *ServerWatch::Find({{"192.0.2.1", 1}, 0});
-  Progress progress(scenario, false);
-  const Result<RunRecord> record = RunScenario(scenario, kPatient, 2, &server, &progress, &stop);
-  ASSERT_TRUE(record.has_value());
-  EXPECT_TRUE(record->interrupted);
-  EXPECT_FALSE(record->target_lost);
-  EXPECT_EQ(record->totals.ledger.sent, record->planned);
-  EXPECT_LT(record->load_ns, 30'000'000'000);
+  const RunRecord record = RunOn(scenario);
+  EXPECT_TRUE(record.interrupted);
+  EXPECT_FALSE(record.target_lost);
+  EXPECT_EQ(record.ledger.sent, record.planned);
+  EXPECT_LT(record.load_ns, 30'000'000'000);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ TEST(Stamp, ReadsWhatWasWritten) {
   Stamp stamp;
   ASSERT_TRUE(ReadStamp(bytes, &stamp));
   EXPECT_EQ(stamp.run, 7u);
-  EXPECT_EQ(stamp.pair, 12u);
+  EXPECT_EQ(stamp.publisher, 12u);
   EXPECT_EQ(stamp.sequence, 345u);
   EXPECT_EQ(stamp.intended_ns, 6'789);
   EXPECT_EQ(stamp.sent_ns, 6'800);

@@ -13,15 +13,13 @@ constexpr std::int64_t kMs = 1'000'000;
 // A run that went well: 1000 messages, 1 ms each, the generator on time and at ease.
 RunRecord GoodRun() {
   RunRecord record;
-  record.scenario.target = {"127.0.0.1", 1883};
-  record.scenario.clients = 2;
   record.planned = 1000;
   record.load_ns = 1'000 * kMs;
   record.totals.connected = 4;
   record.totals.wanted = 4;
-  record.totals.ledger.sent = 1000;
-  record.totals.ledger.received = 1000;
-  record.totals.response.Record(kMs, 1000);
+  record.ledger.sent = record.ledger.expected = 1000;
+  record.ledger.received = 1000;
+  record.messages.response.Record(kMs, 1000);
   record.totals.attend_lag.Record(kMs / 100, 1000);
   record.worker_cpu_percent = {20, 30};
   return record;
@@ -48,7 +46,7 @@ TEST(Verdict, WeighsWhatWasSentAgainstThePlan) {
 TEST(Verdict, DistrustsAGeneratorThatIsLate) {
   RunRecord record = GoodRun();
   record.totals.attend_lag.Record(20 * kMs, 20);
-  record.totals.response.Record(100 * kMs, 50);
+  record.messages.response.Record(100 * kMs, 50);
   EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
   record.totals.attend_lag.Record(200 * kMs, 30);
   EXPECT_EQ(Judge(record).validity, Validity::kInvalid);
@@ -57,9 +55,9 @@ TEST(Verdict, DistrustsAGeneratorThatIsLate) {
 TEST(Verdict, DistrustsALatencyThatIsMostlyTheGeneratorsOwn) {
   RunRecord record = GoodRun();
   record.totals.attend_lag.Record(2 * kMs, 20);
-  record.totals.response.Record(3 * kMs, 20);
+  record.messages.response.Record(3 * kMs, 20);
   EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
-  record.totals.response.Record(5 * kMs, 50);
+  record.messages.response.Record(5 * kMs, 50);
   EXPECT_EQ(Judge(record).validity, Validity::kValid);
 }
 
@@ -71,7 +69,7 @@ TEST(Verdict, DistrustsABusyGenerator) {
 
 TEST(Verdict, SaysThatTheTargetFailedEvenWhereTheRunIsValid) {
   RunRecord record = GoodRun();
-  record.totals.ledger.received = 990;
+  record.ledger.received = 990;
   const Verdict verdict = Judge(record);
   EXPECT_EQ(verdict.validity, Validity::kValid);
   EXPECT_TRUE(verdict.target_failed);
@@ -81,12 +79,40 @@ TEST(Verdict, SaysThatTheTargetFailedEvenWhereTheRunIsValid) {
               testing::Contains(HasSubstr("990 messages that arrived; 10 never did")));
 }
 
-TEST(Verdict, AllowsDuplicatesAtQos1Only) {
+TEST(Verdict, AllowsDuplicatesThatTheQosAllows) {
   RunRecord record = GoodRun();
-  record.totals.ledger.duplicated = 3;
-  EXPECT_TRUE(Judge(record).target_failed);
-  record.scenario.qos = 1;
+  record.ledger.duplicated = 3;
   EXPECT_FALSE(Judge(record).target_failed);
+  record.ledger.doubled_wrongly = 3;
+  EXPECT_TRUE(Judge(record).target_failed);
+}
+
+TEST(Verdict, ExcusesLossesAndFailuresAroundFaults) {
+  RunRecord record = GoodRun();
+  record.ledger.received = 950;
+  record.ledger.lost_in_faults = 50;
+  record.totals.failures[1] = record.totals.fault_failures[1] = 4;
+  const Verdict verdict = Judge(record);
+  EXPECT_FALSE(verdict.target_failed);
+  EXPECT_THAT(verdict.sentence, HasSubstr("nothing was lost but 50 deliveries around faults"));
+}
+
+TEST(Verdict, HasACodeOfItsOwnForAnObjectiveThatIsMissed) {
+  RunRecord record = GoodRun();
+  record.scenario.objectives = *ParseObjectives("p99<2ms,p99<100us");
+  const Verdict verdict = Judge(record);
+  EXPECT_TRUE(verdict.objectives[0].met);
+  EXPECT_FALSE(verdict.objectives[1].met);
+  EXPECT_EQ(verdict.ExitCode(), kExitMissed);
+}
+
+TEST(Verdict, JudgesConnectionsWhereNothingIsPublished) {
+  RunRecord record;
+  record.totals.wanted = record.totals.connected = 100;
+  record.load_ns = 1'000 * kMs;
+  const Verdict verdict = Judge(record);
+  EXPECT_EQ(verdict.validity, Validity::kValid);
+  EXPECT_THAT(verdict.sentence, HasSubstr("100 of 100 connections were ready"));
 }
 
 TEST(Verdict, IsInvalidWhereNothingCouldBeMeasured) {

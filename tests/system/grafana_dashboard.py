@@ -180,9 +180,11 @@ def main():
         _, mqtt = bench.start_server()
         exporter = bench.start("cloud_exporter", "--web.listen-address", "127.0.0.1:0", "--cloud-server.stats-file",
                                bench.stats_file())
-        prometheus = Prometheus(bench, {"node": exporter.ready()["http"]}, rules=[RULE])
         load = bench.start("cloud_stress", *LOAD, "--target", f"mqtt://{mqtt}", "--report", bench.dir / "report.html",
-                           "--json", bench.dir / "report.json")
+                           "--json", bench.dir / "report.json", "--metrics-listen", "127.0.0.1:0")
+        line = load.wait_line(lambda text: text.startswith("metrics: "), "address of the metrics", stream="log")
+        generator = line.removeprefix("metrics: http://").removesuffix("/metrics")
+        prometheus = Prometheus(bench, {"node": exporter.ready()["http"], "stress": generator}, rules=[RULE])
         wait_for("the first scrape", lambda: prometheus.query("cloud_server_up"))
         for name, dashboard in dashboards.items():
             check_variables(prometheus, dashboard)

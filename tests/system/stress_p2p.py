@@ -31,16 +31,16 @@ def check_report(html: pathlib.Path, *words: str):
 
 def a_short_load(bench: Bench):
     server, address = bench.start_server()
-    for qos in (0, 1):
+    for qos in (0, 1, 2):
         command, html, data = load(bench, address, "--duration", "2s", "--qos", qos)
         done = run_program(*command)
         report = json.loads(data.read_text())
         assert done.returncode in MEASURED, done.stdout + done.stderr
-        assert report["schema_version"] == 1
+        assert report["schema_version"] == 2
         assert report["verdict"]["exit_code"] == done.returncode
         ledger = report["ledger"]
-        assert ledger["planned"] == ledger["sent"] == ledger["received"] == 400, ledger
-        assert ledger["lost"] == ledger["corrupted"] == ledger["reordered"] == 0, ledger
+        assert report["run"]["planned"] == ledger["sent"] == ledger["received"] == 400, ledger
+        assert ledger["lost"] == ledger["corrupted"] == ledger["reordered"] == ledger["duplicated"] == 0, ledger
         assert ledger["acknowledged"] == (400 if qos else 0), ledger
         response, service = report["latency"]["response"], report["latency"]["service"]
         assert 0 < response["p50_ns"] <= response["p99_ns"] <= response["max_ns"], response
@@ -49,7 +49,7 @@ def a_short_load(bench: Bench):
         seconds = [row for row in report["timeline"] if not row["drain"]]
         assert len(seconds) == 2 and sum(row["sent"] for row in seconds) > 390, seconds
         assert all(row["server_memory_bytes"] > 0 for row in seconds), seconds
-        check_report(html, "<svg", "p99.9", "prefers-color-scheme", "Ledger", "The server&#39;s CPU")
+        check_report(html, "<svg", "p99.9", "prefers-color-scheme", "Ledger", "CPU for each delivery", "Raw data")
         lines = [line for line in done.stderr.splitlines() if "p99" in line]
         assert any(re.search(r"sent (199|200|201)/s .* server \d", line) for line in lines), done.stderr
     server.stop()
@@ -64,7 +64,7 @@ def a_dead_target(bench: Bench):
     report = json.loads(data.read_text())
     assert report["verdict"]["validity"] == "INVALID" and report["verdict"]["target_failed"]
     assert report["errors"]["refused"]["count"] == 8, report["errors"]
-    assert report["ledger"]["sent"] == 0 and report["ledger"]["planned"] == 400
+    assert report["ledger"]["sent"] == 0 and report["run"]["planned"] == 400
     check_report(html, "8 refused", "nothing was measured")
 
 
@@ -92,7 +92,7 @@ def an_interrupted_run(bench: Bench):
     assert stress.wait() in MEASURED, stress.output()
     report = json.loads(data.read_text())
     assert report["run"]["interrupted"]
-    assert report["ledger"]["planned"] == report["ledger"]["sent"] == report["ledger"]["received"], report["ledger"]
+    assert report["run"]["planned"] == report["ledger"]["sent"] == report["ledger"]["received"], report["ledger"]
     check_report(html, "The run was interrupted")
     server.stop()
 
