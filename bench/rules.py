@@ -9,7 +9,6 @@ import statistics
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 from core import bench as b
 from core.bench import Bench
@@ -89,7 +88,9 @@ job = "bench"
 targets = ["{self.target}"]
 interval = "{SCRAPE_S}s"
 """)
-        return Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server = Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server.token_file = folder / "token"
+        return server
 
     def serve_peer(self, kind: str, folder: pathlib.Path) -> Process:
         port = free_port()
@@ -154,13 +155,8 @@ interval = "{SCRAPE_S}s"
                 raise b.Failed(f"{server.name}: {active} alerts, not {expected}")
 
 
-def fetch(server: Process, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as answer:
-        return answer.read().decode()
-
-
 def get(server: Process, path: str) -> dict:
-    return json.loads(fetch(server, path))
+    return json.loads(server.fetch(path))
 
 
 def ask(server: Process, query: str) -> float:
@@ -171,7 +167,7 @@ def ask(server: Process, query: str) -> float:
 def evaluation_s(server: Process) -> float:
     """How long the last one took, as the server says."""
     name = "prometheus_rule_group_last_duration_seconds{" if server.name == PEER else "cloud_alertd_rule_evaluation_seconds "
-    for line in fetch(server, "/metrics").splitlines():
+    for line in server.fetch("/metrics").splitlines():
         if line.startswith(name):
             return float(line.rsplit(" ", 1)[1])
     raise b.Failed(f"{server.name} does not say how long an evaluation took")

@@ -14,6 +14,7 @@ inline constexpr std::int64_t kMaxPoints =
 // What every handler is given. Lives as long as the request.
 struct ApiContext {
   const ApiOptions& options;
+  const Refusals& refusals;
   bool stopping;
   const std::function<bool()>& cancelled;  // The program is stopping, or the client has left.
   const Params& params;

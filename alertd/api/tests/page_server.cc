@@ -160,7 +160,7 @@ int Serve(const std::string& folder) {
   api_options.started_ms = SystemClock().NowMs() - 970'000;
   api_options.rules = Alerts;
   api_options.notices = Notices;
-  const Api api(api_options);
+  Api api(api_options);
   HttpServerOptions http;
   http.listen = {{"127.0.0.1", 0}};
   auto server =
