@@ -28,12 +28,13 @@ struct Route {
 };
 
 constexpr Route kRoutes[] = {
-    {"/api/v1/query", AnswerQuery},          {"/api/v1/query_range", AnswerQueryRange},
-    {"/api/v1/series", AnswerSeries},        {"/api/v1/labels", AnswerLabels},
-    {"/api/v1/metadata", AnswerMetadata},    {"/api/v1/status/buildinfo", AnswerBuildInfo},
-    {"/api/v1/rules", AnswerRules},          {"/api/v1/alerts", AnswerAlerts},
-    {"/api/v1/targets", AnswerTargets},      {"/api/atalaya/status", AnswerStatus},
-    {"/api/atalaya/notices", AnswerNotices}, {"/api/atalaya/runs", AnswerRuns},
+    {"/api/v1/query", AnswerQuery},           {"/api/v1/query_range", AnswerQueryRange},
+    {"/api/v1/series", AnswerSeries},         {"/api/v1/labels", AnswerLabels},
+    {"/api/v1/metadata", AnswerMetadata},     {"/api/v1/status/buildinfo", AnswerBuildInfo},
+    {"/api/v1/rules", AnswerRules},           {"/api/v1/alerts", AnswerAlerts},
+    {"/api/v1/targets", AnswerTargets},       {"/api/atalaya/status", AnswerStatus},
+    {"/api/atalaya/notices", AnswerNotices},  {"/api/atalaya/runs", AnswerRuns},
+    {"/api/atalaya/rules", AnswerShownRules},
 };
 
 // Those that take a query in the body of a POST, as Grafana sends them.

@@ -40,10 +40,11 @@ HttpResponse AnswerTargets(const ApiContext& context);
 inline constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
 HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& request);
 
-// atalaya_status.cc, atalaya_notices.cc
+// atalaya_status.cc, atalaya_notices.cc, atalaya_rules.cc
 HttpResponse AnswerStatus(const ApiContext& context);
 HttpResponse AnswerNotices(const ApiContext& context);
 HttpResponse AnswerRuns(const ApiContext& context);
+HttpResponse AnswerShownRules(const ApiContext& context);
 
 // metrics_page.cc
 HttpResponse AnswerMetrics(const ApiContext& context, const std::string& accept);

@@ -532,6 +532,37 @@ TEST_F(ApiTest, ShowsNotices) {
   ExpectError("/api/atalaya/notices", 500, "internal", "disk on fire");
 }
 
+TEST_F(ApiTest, ShowsWhatEachRuleDecidesBy) {
+  Put({{"__name__", "free"}, {"mount", "/"}}, 40);
+  Put({{"__name__", "free"}, {"mount", "/srv"}}, 7);
+  RulesSnapshot snapshot;
+  const auto add = [&](const char* name, const char* query) {
+    RuleStatus rule;
+    rule.name = name;
+    rule.query = query;
+    rule.evaluated = true;
+    rule.labels = {{"severity", "warning"}};
+    snapshot.rules.push_back(rule);
+  };
+  add("Low", "(free < 5 + 5) and on () vector(1)");
+  add("High", "free > 90");
+  add("Gone", "absent(free)");
+  snapshot.rules[2].last_error = "broken";
+  options_.rules = [&] { return std::make_shared<const RulesSnapshot>(snapshot); };
+  const Json data = Data("/api/atalaya/rules");
+  EXPECT_EQ(data["found"], 3);
+  EXPECT_EQ(data["rules"][0]["decision"],
+            (Json{{"comparison", "<"}, {"threshold", 10}, {"value", 7}, {"series", 2}}));
+  EXPECT_EQ(data["rules"][0]["state"], "inactive");
+  EXPECT_EQ(data["rules"][0]["severity"], "warning");
+  EXPECT_EQ(data["rules"][1]["decision"]["value"], 40);
+  EXPECT_EQ(data["rules"][2]["decision"], nullptr);
+  EXPECT_EQ(data["rules"][2]["state"], "failing");
+  EXPECT_EQ(Data("/api/atalaya/rules?search=HIGH")["rules"].size(), 1u);
+  EXPECT_EQ(Data("/api/atalaya/rules?limit=1")["found"], 3);
+  EXPECT_EQ(Data("/api/atalaya/rules?limit=1")["rules"].size(), 1u);
+}
+
 TEST_F(ApiTest, TellsWhenTheWatcherRan) {
   Put({{"__name__", "up"}}, 1);
   const Json runs = Data("/api/atalaya/runs")["runs"];
