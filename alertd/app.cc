@@ -13,6 +13,7 @@
 #include "alertd/rules/rule_runner.h"
 #include "alertd/rules/selectors.h"
 #include "alertd/state_db.h"
+#include "alertd/token.h"
 #include "base/file.h"
 #include "base/http_server.h"
 #include "base/log.h"
@@ -119,6 +120,11 @@ App::Impl::~Impl() {
 
 Status App::Impl::OpenStorage() {
   if (Status made = MakeStorageDir(config.storage.dir); !made) return made;
+  if (config.http.token.empty()) {
+    Result<std::string> token = ReadOrMakeTokenFile(config.http.token_file);
+    if (!token) return Forward(token.error());
+    config.http.token = std::move(*token);
+  }
   history::StoreOptions options;
   options.path = config.storage.dir + "/history.db";
   options.clock = &clock;
@@ -150,6 +156,7 @@ Status App::Impl::StartServing() {
   options.clock = &clock;
   options.started_ms = started_ms;
   options.token = config.http.token;
+  options.base_path = config.http.base_path;
   if (const std::string host = HostOfUrl(config.http.external_url); !host.empty()) {
     options.allowed_hosts = {host};
   }
@@ -168,6 +175,7 @@ Status App::Impl::StartServing() {
   api = std::make_unique<Api>(std::move(options));
   HttpServerOptions listening;
   listening.listen = {config.http.listen};
+  listening.on_refused = [this](int status) { api->CountRefused(status); };
   Result<std::unique_ptr<HttpServer>> started =
       HttpServer::Start(listening, [this](const HttpRequest& request) { return Handle(request); });
   if (!started) return Forward(started.error());
@@ -308,9 +316,10 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
 Status App::Impl::Reload() {
   Result<Config> next = LoadConfig(config_files);
   if (next && (next->http.listen != config.http.listen || next->http.token != config.http.token ||
+               next->http.base_path != config.http.base_path ||
                next->storage.dir != config.storage.dir || next->history != config.history)) {
     next = Fail(ErrorCode::kInvalid,
-                "[http] listen and token, [storage] dir and [history] need a restart");
+                "[http] listen, base_path and token, [storage] dir and [history] need a restart");
   }
   if (!next) {
     reload.successful = false;
@@ -351,8 +360,9 @@ Result<std::unique_ptr<App>> App::Create(std::vector<std::string> config_files, 
 }
 
 Status App::Run(StopSignal& stop) {
-  std::printf("ready cloud_alertd http=%s\n",
-              impl_->server->addresses().front().ToString().c_str());
+  std::printf("ready cloud_alertd http=%s token_file=%s\n",
+              impl_->server->addresses().front().ToString().c_str(),
+              impl_->config.http.token_file.c_str());
   std::fflush(stdout);
   while (true) {
     const StopSignal::Kind kind = stop.Wait();

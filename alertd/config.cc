@@ -6,15 +6,14 @@
 #include <filesystem>
 #include <set>
 
+#include "alertd/token.h"
 #include "base/config.h"
-#include "base/file.h"
 
 namespace atalaya::alertd {
 namespace {
 
 constexpr std::size_t kMaxRuleFiles = 1'000;
 constexpr std::chrono::milliseconds kMaxRulesInterval{3'600'000};
-constexpr std::size_t kMinTokenBytes = 16;
 constexpr std::chrono::milliseconds kMinKept{std::chrono::hours(1)};
 constexpr std::chrono::milliseconds kMaxKept{std::chrono::hours(24 * 36'500)};
 
@@ -153,23 +152,41 @@ void CheckFallbacks(Reading& reading) {
   }
 }
 
-// Anybody who can connect may read everything: from elsewhere only with the token.
 void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
-  if (table.Has("token_file")) {
-    http.token_file = Beside(file, table.RequiredString("token_file"));
-    const Result<std::string> token = ReadFile(http.token_file);
-    if (!token) return table.Fault("token_file", token.error().message);
-    http.token = token->substr(0, token->find_last_not_of(" \t\r\n") + 1);
-    if (http.token.size() < kMinTokenBytes) {
-      table.Fault("token_file",
-                  fmt::format("{} holds less than {} characters", http.token_file, kMinTokenBytes));
-    }
-  }
-  const std::string& host = http.listen.host;
-  if (!http.token_file.empty() || host.starts_with("127.") || host == "localhost") return;
-  table.Fault("listen", fmt::format("{} is not loopback; anybody who reaches it may read "
-                                    "everything, so it needs a token_file",
-                                    http.listen.ToString()));
+  if (!table.Has("token_file")) return;
+  http.token_file = Beside(file, table.RequiredString("token_file"));
+  Result<std::string> token = ReadTokenFile(http.token_file);
+  if (!token) return table.Fault("token_file", token.error().message);
+  http.token = std::move(*token);
+}
+
+// "/atalaya" of "https://tower.example/atalaya/"; "" where the URL has no path.
+std::string PathOfUrl(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t path = url.find('/', scheme == std::string_view::npos ? 0 : scheme + 3);
+  if (path == std::string_view::npos) return "";
+  url.remove_prefix(path);
+  return std::string(url.substr(0, url.find_last_not_of('/') + 1));
+}
+
+// What a path has without being decoded, and what a cookie's Path and a Location may hold.
+bool IsBasePath(std::string_view path) {
+  return path.empty() ||
+         (path.front() == '/' && path.back() != '/' && path.find("//") == std::string_view::npos &&
+          std::all_of(path.begin(), path.end(), [](char c) {
+            return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+                   std::string_view("/-._~").find(c) != std::string_view::npos;
+          }));
+}
+
+void ReadBasePath(ConfigTable& table, Config::Http& http) {
+  const bool given = table.Has("base_path");
+  http.base_path = given ? table.String("base_path") : PathOfUrl(http.external_url);
+  if (IsBasePath(http.base_path)) return;
+  table.Fault(given ? "base_path" : "external_url",
+              fmt::format("\"{}\" is no path below which the page can stand (write /atalaya, of "
+                          "letters, digits and -._~)",
+                          http.base_path));
 }
 
 void ReadHistory(ConfigTable table, Config::History& history) {
@@ -199,6 +216,7 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
   ConfigTable http = root.Table("http");
   config.http.listen = ReadListen(http, "listen", config.http.listen);
   config.http.external_url = http.String("external_url", config.http.external_url);
+  ReadBasePath(http, config.http);
   ReadToken(http, path, config.http);
   ReadHistory(root.Table("history"), config.history);
   ConfigTable storage = root.Table("storage");
@@ -230,6 +248,11 @@ Result<Config> LoadConfig(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) ReadConfigFile(path, reading);
   CheckFallbacks(reading);
   for (const std::string& path : reading.rule_files) ReadRuleFile(path, reading);
+  Config::Http& http = reading.config.http;
+  if (http.token_file.empty()) {
+    http.token_file = reading.config.storage.dir + "/" + kTokenFileName;
+    http.token = ReadTokenFile(http.token_file).value_or("");
+  }
   if (!reading.faults.empty())
     return Fail(ErrorCode::kInvalid, "{}", fmt::join(reading.faults, "\n"));
   return std::move(reading.config);

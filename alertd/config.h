@@ -20,7 +20,7 @@ namespace atalaya::alertd {
 // folder of the file that names them.
 //
 //   [http]     listen = "127.0.0.1:9480"; external_url = "http://127.0.0.1:9480"
-//              token_file = "/etc/atalaya/token"
+//              base_path = "/atalaya"; token_file = "/etc/atalaya/token"
 //   [storage]  dir = "/var/lib/atalaya/alertd"
 //   [history]  keep_samples = "15d"; keep_minutes = "90d"; keep_hours = "730d"; accept_late = "1d"
 //              max_bytes = "10GB"
@@ -34,13 +34,14 @@ struct Config {
   struct Http {
     HostPort listen{"127.0.0.1", 9480};
     std::string external_url;  // "" means http:// and the real listen address.
-    // Every request but of /-/healthy and /-/ready needs this token; "": none does. Without one
-    // only loopback may be listened on.
+    std::string base_path;     // "/atalaya" where a proxy serves the page below that; else "".
+    // Where the token is that requests must bring, and what it holds: "" where it is in the storage
+    // folder and was not made yet.
     std::string token_file;
-    std::string token;  // What the file holds.
+    std::string token;
   } http;
   struct Storage {
-    std::string dir = "/var/lib/atalaya/alertd";  // Holds state.db and history.db.
+    std::string dir = "/var/lib/atalaya/alertd";  // Holds state.db, history.db and token.
   } storage;
   struct History {  // How long the store keeps what; see history::StoreOptions.
     std::chrono::milliseconds keep_samples{std::chrono::hours(24 * 15)};

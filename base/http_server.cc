@@ -149,6 +149,17 @@ struct HttpServer::Impl {
     return 1;
   }
 
+  // What CivetWeb refuses by itself; 1: it may answer as it wants to.
+  static int OnError(mg_connection* connection, int status, const char*) {
+    // Not the request's user data, as what is no HTTP is no request.
+    static_cast<const Impl*>(mg_get_user_data(mg_get_context(connection)))->Refused(status);
+    return 1;
+  }
+
+  void Refused(int status) const {
+    if (on_refused && status >= 400 && status < 500) on_refused(status);
+  }
+
   int Answer(mg_connection* connection, const mg_request_info& info) {
     HttpRequest request = ToRequest(info);
     bool keep_alive = WantsKeepAlive(request, info);
@@ -165,6 +176,7 @@ struct HttpServer::Impl {
     request.client_left = [&client] { return client.HungUp(); };
     HttpResponse response;
     if (error != 0) {
+      Refused(error);
       response = PlainError(error);
     } else {
       // Not here: this thread's stack is of 100 KiB.
@@ -178,6 +190,7 @@ struct HttpServer::Impl {
   Handler handler;
   std::unique_ptr<TaskPool> handlers;
   std::size_t body_limit_bytes = 0;
+  std::function<void(int)> on_refused;
   std::vector<HostPort> addresses;
   mg_context* context = nullptr;
 };
@@ -224,6 +237,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
   impl->handler = std::move(handler);
   impl->handlers = std::make_unique<TaskPool>(static_cast<std::size_t>(options.threads));
   impl->body_limit_bytes = options.body_limit_bytes;
+  impl->on_refused = options.on_refused;
 
   const std::string threads = std::to_string(options.threads);
   const std::string timeout_ms = std::to_string(options.request_timeout_ms);
@@ -236,6 +250,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& o
   mg_callbacks callbacks{};
   callbacks.begin_request = &Impl::OnRequest;
   callbacks.log_message = &Impl::OnLogMessage;
+  callbacks.http_error = &Impl::OnError;
   impl->context = mg_start(&callbacks, impl.get(), settings);
   if (impl->context == nullptr) {
     return Fail(ErrorCode::kIo, "cannot serve HTTP on {}", ports);

@@ -49,6 +49,9 @@ struct HttpServerOptions {
   int threads = 32;  // Connections served at once; further ones wait in the accept queue.
   int request_timeout_ms = 2000;  // A client that is slower to send its request is closed.
   std::size_t body_limit_bytes = 1u << 20;  // Larger bodies get 413.
+  // Told the status (400 to 499) of what is refused before a handler sees it: a request that is no
+  // HTTP, or whose body is too large or too slow. Called on the threads of the server.
+  std::function<void(int status)> on_refused;
 };
 
 // Serves HTTP/1.1 with keep-alive through CivetWeb. The handler runs on threads of the server with

@@ -96,7 +96,9 @@ class History:
         port = free_port()
         config = folder / "alertd.toml"
         config.write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n[storage]\ndir = "{folder}"\n')
-        return Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server = Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server.token_file = folder / "token"
+        return server
 
     def serve_peer(self, blocks: pathlib.Path) -> Process:
         port = free_port()
@@ -134,14 +136,12 @@ class History:
     def ask(self, server: Process, query: str, span_s: int, step_s: int) -> dict:
         """Median time and CPU of a range query up to the end of the data."""
         asked = urllib.parse.urlencode({"query": query, "start": self.end_s - span_s, "end": self.end_s, "step": step_s})
-        url = f"http://127.0.0.1:{server.port}/api/v1/query_range?{asked}"
         times = []
         cpu_before = server.cpu_s()
         turns = max(self.bench.count(40), 20)
         for _ in range(turns):
             begun = time.monotonic()
-            with urllib.request.urlopen(url, timeout=60) as answer:
-                body = answer.read()
+            body = server.fetch(f"/api/v1/query_range?{asked}")
             times.append((time.monotonic() - begun) * 1000)
         cpu_ms = (server.cpu_s() - cpu_before) * 1000 / turns
         result = json.loads(body)["data"]["result"]

@@ -10,7 +10,6 @@ import statistics
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 from core import bench as b
 from core.bench import Bench
@@ -108,7 +107,9 @@ job = "bench"
 targets = ["{self.target}"]
 interval = "{SCRAPE_S}s"
 """)
-        return Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server = Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server.token_file = folder / "token"
+        return server
 
     def serve_peer(self) -> Process:
         port = free_port()
@@ -190,20 +191,17 @@ interval = "{SCRAPE_S}s"
                 raise b.Failed(f"{server.name}: {active:.0f} alerts of the {kind} rules, not {expected}")
 
 
-def fetch(server: Process, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as answer:
-        return answer.read().decode()
 
 
 def ask(server: Process, query: str) -> float:
-    answer = json.loads(fetch(server, "/api/v1/query?" + urllib.parse.urlencode({"query": query})))
+    answer = json.loads(server.fetch("/api/v1/query?" + urllib.parse.urlencode({"query": query})))
     result = answer["data"]["result"]
     return float(result[0]["value"][1]) if result else 0
 
 
 def metric(server: Process, name: str) -> float:
     """Of the server's own; 0 where it is not there yet."""
-    for line in fetch(server, "/metrics").splitlines():
+    for line in server.fetch("/metrics").splitlines():
         if line.startswith((name + " ", name + "{")):
             return float(line.rsplit(" ", 1)[1])
     return 0

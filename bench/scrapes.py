@@ -7,7 +7,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 
 from core import bench as b
 from core.bench import Bench
@@ -46,8 +45,7 @@ class Targets:
 
 def query(server: Process, expression: str) -> float:
     text = urllib.parse.urlencode({"query": expression})
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/v1/query?{text}", timeout=30) as answer:
-        result = json.load(answer)["data"]["result"]
+    result = json.loads(server.fetch(f"/api/v1/query?{text}"))["data"]["result"]
     return float(result[0]["value"][1]) if result else 0
 
 
@@ -69,7 +67,9 @@ class Scrapes:
         config = folder / "alertd.toml"
         config.write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n[storage]\ndir = "{folder}"\n[[scrape]]\njob = "node"\n'
                           f'interval = "{INTERVAL_S}s"\ntargets = {json.dumps(addresses)}\n')
-        return Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server = Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server.token_file = folder / "token"
+        return server
 
     def prometheus(self, addresses: list[str]) -> Process:
         port = free_port()

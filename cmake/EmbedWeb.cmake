@@ -1,11 +1,12 @@
-# Writes OUTPUT, a .cc that defines FindWebFile (alertd/api/web_files.h) with the files of web/ in it:
-#   cmake -DWEB_DIR=... -DFILES=index.html|page.css -DOUTPUT=web_files.cc -P EmbedWeb.cmake
+# Writes OUTPUT, a .cc that defines FindWebFile (alertd/api/web_files.h) with FILES in it, each by its name; index.html is "/":
+#   cmake -DFILES="/path/index.html|/path/page.css" -DOUTPUT=web_files.cc -P EmbedWeb.cmake
 string(REPLACE "|" ";" files "${FILES}")
 set(arrays "")
 set(entries "")
 set(number 0)
-foreach(name IN LISTS files)
-  file(READ ${WEB_DIR}/${name} hex HEX)
+foreach(file IN LISTS files)
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
   string(APPEND arrays "constexpr char kFile${number}[] = {${bytes}'\\0'};\n")
   if(name MATCHES "\\.html$")
@@ -29,13 +30,15 @@ foreach(name IN LISTS files)
   math(EXPR number "${number} + 1")
 endforeach()
 file(WRITE ${OUTPUT}
-"#include \"alertd/api/web_files.h\"
+"#include <array>
+
+#include \"alertd/api/web_files.h\"
 
 namespace atalaya::alertd {
 namespace {
 ${arrays}
-constexpr WebFile kFiles[] = {
-${entries}};
+constexpr std::array<WebFile, ${number}> kFiles = {{
+${entries}}};
 }  // namespace
 
 const WebFile* FindWebFile(std::string_view path) {

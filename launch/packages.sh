@@ -8,6 +8,7 @@ BUILD_PACKAGES=(
   libcli11-dev nlohmann-json3-dev libexpected-dev libre2-dev libdeflate-dev libsqlite3-dev libssl-dev libsodium-dev
   libyaml-cpp-dev
 )
+command -v npm >/dev/null || BUILD_PACKAGES+=(nodejs npm)  # For the page's charts; an npm from elsewhere will do.
 RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the mail server of a drill.
 TEST_PACKAGES=(
   libgtest-dev libgmock-dev clang-format chromium mosquitto-clients python3-paho-mqtt python3-prometheus-client

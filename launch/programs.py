@@ -59,4 +59,8 @@ class Programs:
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([*lines, "", f"Page: {self.page}    Mails: {config.MAIL}/    Stop: Ctrl-C"])
+        return "\n".join([*lines, "", f"Page: {self.page}?token={self.token()}", f"Mails: {config.MAIL}/    Stop: Ctrl-C"])
+
+    def token(self) -> str:
+        """What alertd asks of everybody."""
+        return pathlib.Path(self.alertd.ready["token_file"]).read_text().strip()

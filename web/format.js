@@ -2,30 +2,52 @@
 
 export const NOTHING = "–";
 
+const known = (value) => value !== null && value !== undefined;
+
 export function percent(value, digits = 0) {
-  return value === null ? NOTHING : `${value.toFixed(digits)} %`;
+  return known(value) ? `${value.toFixed(digits)} %` : NOTHING;
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 export function bytes(value) {
-  if (value === null) return NOTHING;
+  if (!known(value)) return NOTHING;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  return `${value.toFixed(value < 10 && unit > 0 ? 1 : 0)} ${UNITS[unit]}`;
+  return `${value.toFixed(Math.abs(value) < 10 && unit > 0 && value !== Math.round(value) ? 1 : 0)} ${UNITS[unit]}`;
 }
 
 export function number(value, digits = 0) {
-  if (value === null) return NOTHING;
+  if (!known(value)) return NOTHING;
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+// With as many digits as tell something: 0.0042, 2.9, 15, 61,000.
+export function figure(value) {
+  if (!known(value)) return NOTHING;
+  if (!Number.isFinite(value)) return String(value);
+  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 1e9)) return value.toExponential(2);
+  return value.toLocaleString("en", { maximumSignificantDigits: Math.abs(value) >= 1000 ? 6 : 3 });
+}
+
+export function rate(value) {
+  return known(value) ? `${number(value, value < 10 ? 1 : 0)}/s` : NOTHING;
+}
+
+export function byteRate(value) {
+  return known(value) ? `${bytes(value)}/s` : NOTHING;
+}
+
+export function celsius(value) {
+  return known(value) ? `${value.toFixed(0)} °C` : NOTHING;
 }
 
 // "3 d 4 h", "2 h 5 min", "48 s": the two largest units.
 export function duration(seconds) {
-  if (seconds === null) return NOTHING;
+  if (!known(seconds)) return NOTHING;
   seconds = Math.max(0, Math.floor(seconds));
   const parts = [
     [Math.floor(seconds / 86400), "d"],
@@ -42,17 +64,28 @@ export function duration(seconds) {
     .join(" ");
 }
 
+// "5s", "1m30s" of the API, in milliseconds; null where it is none.
+export function parseDuration(text) {
+  const UNIT_MS = { ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000 };
+  let ms = 0;
+  for (const [, count, unit] of (text ?? "").matchAll(/(\d+)(ms|s|m|h|d)/g)) ms += Number(count) * UNIT_MS[unit];
+  return ms > 0 ? ms : null;
+}
+
 const pad = (value) => String(value).padStart(2, "0");
 
 export function clock(ms, seconds = true) {
   const time = new Date(ms);
-  const text = `${pad(time.getHours())}:${pad(time.getMinutes())}`;
-  return seconds ? `${text}:${pad(time.getSeconds())}` : text;
+  const shown = `${pad(time.getHours())}:${pad(time.getMinutes())}`;
+  return seconds ? `${shown}:${pad(time.getSeconds())}` : shown;
+}
+
+export function day(ms) {
+  const time = new Date(ms);
+  return `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
 }
 
 // The clock alone for today, else with the day in front.
 export function moment(ms) {
-  const time = new Date(ms);
-  if (time.toDateString() === new Date().toDateString()) return clock(ms);
-  return `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())} ${clock(ms)}`;
+  return day(ms) === day(Date.now()) ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "alertd/api/access.h"
+#include "alertd/api/refusals.h"
 #include "alertd/collect/collector.h"
 #include "alertd/notify/outbox.h"
 #include "alertd/notify/silence_book.h"
@@ -27,7 +29,8 @@ struct ApiOptions {
   std::vector<std::string> allowed_hosts;  // Names besides localhost and IP addresses, without
                                            // port, in lower case.
   std::string token;                       // What a request must bring; "": nothing.
-  std::int64_t started_ms = 0;             // Of the program, UTC.
+  std::string base_path;        // "/atalaya" where a proxy serves it below that; "": at "/".
+  std::int64_t started_ms = 0;  // Of the program, UTC.
 
   // Snapshots; called on the threads that serve, several at once. An empty one stands for nothing
   // there.
@@ -47,25 +50,35 @@ struct ApiOptions {
 // /metrics, /-/healthy and /-/ready. Pass Handle to HttpServer::Start.
 //
 // A Host header that is neither an IP address, localhost nor in `allowed_hosts` gets 421, so that
-// no web page can reach the API by rebinding its own name. No CORS headers. Answers of
-// /api/atalaya and the page's files carry an ETag and honour If-None-Match.
-// With a token, a request needs `Authorization: Bearer TOKEN`, or Basic with any name and the token
-// as password (which browsers can do); else 401. /-/healthy and /-/ready are open.
-// Alertmanager's API v2 is answered for alerts, receivers and silences, so that amtool works.
-// Source: the HTTP API chapter of the Prometheus 3.x documentation; Alertmanager's OpenAPI file.
+// no web page can reach the API by rebinding its own name. No CORS headers. What the page polls and
+// its files carry an ETag and honour If-None-Match. Addresses are answered with `base_path` in
+// front and without it, as a proxy may take it off. With a token, see Access, but for what says
+// nothing of anybody: the page's own files, /-/healthy and /-/ready; and /metrics for programs of
+// this machine (a request from loopback that no proxy has passed on, as X-Forwarded-For would
+// tell), so that scrapers need no secret. Alertmanager's API v2 is answered for alerts, receivers
+// and silences, so that amtool works. Source: the HTTP API chapter of the Prometheus 3.x
+// documentation; Alertmanager's OpenAPI file.
 //
 // Threads: Handle from any, several at once; blocks as long as a query takes.
 class Api {
  public:
   explicit Api(ApiOptions options);
 
-  HttpResponse Handle(const HttpRequest& request) const;
+  HttpResponse Handle(const HttpRequest& request);
+
+  // Counts what was refused before it came to Handle (HttpServerOptions::on_refused). Threads: any.
+  void CountRefused(int status) { refusals_.Count(status); }
 
   // Ends running queries, and refuses new ones with 503. Threads: any.
   void Stop() { stopping_ = true; }
 
  private:
+  HttpResponse AnswerBelowBase(const HttpRequest& request);
+  HttpResponse Answer(const HttpRequest& request);
+
   const ApiOptions options_;
+  Access access_;
+  Refusals refusals_;
   std::atomic<bool> stopping_{false};
 };
 

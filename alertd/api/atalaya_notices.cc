@@ -24,6 +24,7 @@ Result<OutboxQuery> ReadQuery(const Params& params) {
     }
   }
   query.receiver = params.Text("receiver");
+  query.text = params.Text("search");
   const auto limit = params.Limit();
   if (!limit) return Forward(limit.error());
   query.limit = std::min(*limit == 0 ? kDefaultNotices : *limit, kMaxHistoryPage);

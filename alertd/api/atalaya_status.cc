@@ -131,6 +131,12 @@ constexpr char kCpuPercent[] =
     "100 - 100 * avg by (instance) "
     "(avg_over_time(irate(node_cpu_seconds_total{mode=\"idle\"}[30s])[1m:5s]))";
 
+// Of the network, but for the machine's own loop.
+constexpr char kPacketsIn[] =
+    "sum by (instance) (irate(node_network_receive_packets_total{device!=\"lo\"}[30s]))";
+constexpr char kPacketsOut[] =
+    "sum by (instance) (irate(node_network_transmit_packets_total{device!=\"lo\"}[30s]))";
+
 void WriteHosts(JsonWriter& json, const Questions& questions) {
   const Values up = questions.By("instance", "min by (instance) (up)");
   const Values total = questions.By("instance", "node_memory_MemTotal_bytes");
@@ -142,6 +148,8 @@ void WriteHosts(JsonWriter& json, const Questions& questions) {
   const Values uptime = questions.By("instance", "time() - node_boot_time_seconds");
   const Values temperature =
       questions.By("instance", "max by (instance) (node_hwmon_temp_celsius)");
+  const Values received = questions.By("instance", kPacketsIn);
+  const Values sent = questions.By("instance", kPacketsOut);
   const auto names = questions.TextBy("instance", "nodename", "node_uname_info");
   const auto disks = Disks(questions);
   json.Key("hosts").BeginArray();
@@ -157,6 +165,8 @@ void WriteHosts(JsonWriter& json, const Questions& questions) {
     WriteFigure(json, "load1", load, instance);
     WriteFigure(json, "uptimeSeconds", uptime, instance);
     WriteFigure(json, "temperatureCelsius", temperature, instance);
+    WriteFigure(json, "packetsInPerSecond", received, instance);
+    WriteFigure(json, "packetsOutPerSecond", sent, instance);
     const auto own = disks.find(instance);
     WriteDisks(json, own == disks.end() ? std::vector<Disk>() : own->second);
     json.EndObject();
@@ -176,6 +186,7 @@ void WriteServers(JsonWriter& json, const Questions& questions) {
   const Values sent =
       questions.By("server", "sum by (server) (rate(cloud_server_packets_sent_total[1m]))");
   const Values queued = questions.By("server", "sum by (server) (cloud_server_queue_packets)");
+  const Values journal = questions.By("server", "cloud_server_journal_file_bytes");
   json.Key("servers").BeginArray();
   for (const std::string& server : questions.Seen("server", "cloud_server_up")) {
     const auto known = state.find(server);
@@ -188,6 +199,7 @@ void WriteServers(JsonWriter& json, const Questions& questions) {
     WriteFigure(json, "packetsInPerSecond", received, server);
     WriteFigure(json, "packetsOutPerSecond", sent, server);
     WriteFigure(json, "queuedPackets", queued, server);
+    WriteFigure(json, "journalBytes", journal, server);
     json.EndObject();
   }
   json.EndArray();

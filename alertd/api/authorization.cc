@@ -22,7 +22,9 @@ std::optional<std::string_view> TakeScheme(std::string_view header, std::string_
   return header;
 }
 
-bool Same(std::string_view given, std::string_view token) {
+}  // namespace
+
+bool IsToken(std::string_view given, std::string_view token) {
   unsigned differ = given.size() == token.size() ? 0 : 1;
   for (std::size_t i = 0; i < token.size(); ++i) {
     const char other = given.empty() ? '\0' : given[i % given.size()];
@@ -31,15 +33,13 @@ bool Same(std::string_view given, std::string_view token) {
   return differ == 0;
 }
 
-}  // namespace
-
 bool IsAuthorized(std::string_view header, std::string_view token) {
-  if (const auto bearer = TakeScheme(header, "bearer")) return Same(*bearer, token);
+  if (const auto bearer = TakeScheme(header, "bearer")) return IsToken(*bearer, token);
   const auto basic = TakeScheme(header, "basic");
   const auto decoded = basic ? DecodeBase64(*basic) : std::nullopt;
   if (!decoded) return false;
   const std::size_t colon = decoded->find(':');
-  return colon != std::string::npos && Same(std::string_view(*decoded).substr(colon + 1), token);
+  return colon != std::string::npos && IsToken(std::string_view(*decoded).substr(colon + 1), token);
 }
 
 }  // namespace atalaya::alertd

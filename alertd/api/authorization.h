@@ -9,4 +9,7 @@ namespace atalaya::alertd {
 // Source: RFC 6750 section 2.1, RFC 7617.
 bool IsAuthorized(std::string_view header, std::string_view token);
 
+// Whether `given` is `token`, with the same care for time.
+bool IsToken(std::string_view given, std::string_view token);
+
 }  // namespace atalaya::alertd

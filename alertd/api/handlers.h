@@ -14,6 +14,7 @@ inline constexpr std::int64_t kMaxPoints =
 // What every handler is given. Lives as long as the request.
 struct ApiContext {
   const ApiOptions& options;
+  const Refusals& refusals;
   bool stopping;
   const std::function<bool()>& cancelled;  // The program is stopping, or the client has left.
   const Params& params;
@@ -39,10 +40,11 @@ HttpResponse AnswerTargets(const ApiContext& context);
 inline constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
 HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& request);
 
-// atalaya_status.cc, atalaya_notices.cc
+// atalaya_status.cc, atalaya_notices.cc, atalaya_rules.cc
 HttpResponse AnswerStatus(const ApiContext& context);
 HttpResponse AnswerNotices(const ApiContext& context);
 HttpResponse AnswerRuns(const ApiContext& context);
+HttpResponse AnswerShownRules(const ApiContext& context);
 
 // metrics_page.cc
 HttpResponse AnswerMetrics(const ApiContext& context, const std::string& accept);

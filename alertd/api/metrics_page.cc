@@ -76,6 +76,7 @@ HttpResponse AnswerMetrics(const ApiContext& context, const std::string& accept)
   page.Family("cloud_alertd_build_info", MetricType::kGauge, "Always 1; the version is a label.");
   page.Sample(LabelText("version", kVersion).text(), 1);
   WriteStore(page, context.options.store->Stats());
+  context.refusals.Write(page);
   if (context.options.metrics) context.options.metrics(page);
   page.EndPage();
   return {200, std::string(ContentType(page.format())), page.Take(), {}};

@@ -103,6 +103,10 @@ Result<std::vector<OutboxRow>> ListOutbox(SqliteDatabase& database, const Outbox
   std::string sql = fmt::format("SELECT {} FROM outbox WHERE (?1 = 0 OR id < ?1)", kColumns);
   if (query.state) sql += " AND state = ?2";
   if (!query.receiver.empty()) sql += " AND receiver = ?3";
+  if (!query.text.empty())
+    sql +=
+        " AND instr(lower(summary || char(10) || receiver || char(10) || target || char(10) || "
+        "last_error), lower(?5)) > 0";
   sql += " ORDER BY id DESC LIMIT ?4";
   Result<SqliteStatement> statement = database.Prepare(sql);
   if (!statement) return Forward(statement.error());
@@ -110,6 +114,7 @@ Result<std::vector<OutboxRow>> ListOutbox(SqliteDatabase& database, const Outbox
       .Bind(4, static_cast<std::int64_t>(std::min(query.limit, kMaxHistoryPage)));
   if (query.state) statement->Bind(2, OutboxStateName(*query.state));
   if (!query.receiver.empty()) statement->Bind(3, std::string_view(query.receiver));
+  if (!query.text.empty()) statement->Bind(5, std::string_view(query.text));
   std::vector<OutboxRow> rows;
   while (true) {
     const Result<bool> more = statement->Step();

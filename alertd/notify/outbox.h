@@ -62,7 +62,8 @@ struct OutboxRow {
 
 struct OutboxQuery {
   std::optional<OutboxState> state = std::nullopt;
-  std::string receiver = {};   // "" for all.
+  std::string receiver = {};  // "" for all.
+  std::string text = {};  // In summary, receiver, recipient or error, whatever case; "" for all.
   std::int64_t before_id = 0;  // Only older rows than this one; 0 begins at the newest.
   std::size_t limit = 100;     // At most kMaxHistoryPage.
 };

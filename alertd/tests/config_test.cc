@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "alertd/token.h"
 #include "base/file.h"
 
 namespace atalaya::alertd {
@@ -51,6 +52,29 @@ class ConfigFiles : public testing::Test {
   }
   std::filesystem::path folder_;
 };
+
+TEST_F(ConfigFiles, LooksForTheTokenInTheStorageFolder) {
+  const std::string file = Write("a.toml", "[storage]\ndir = '.'\n");
+  EXPECT_EQ(LoadConfig({file})->http.token_file, (folder_ / "./token").string());
+  EXPECT_EQ(LoadConfig({file})->http.token, "");
+  const std::string made = ReadOrMakeTokenFile((folder_ / "token").string()).value();
+  EXPECT_EQ(made.size(), 32u);
+  EXPECT_EQ(LoadConfig({file})->http.token, made);
+  EXPECT_EQ(ReadOrMakeTokenFile((folder_ / "token").string()).value(), made);
+  std::filesystem::permissions(folder_ / "token", std::filesystem::perms(0644));
+  EXPECT_EQ(ReadOrMakeTokenFile((folder_ / "token").string()).error().code, ErrorCode::kRefused);
+}
+
+TEST_F(ConfigFiles, TakesTheBasePathFromTheExternalUrl) {
+  const auto base_path = [&](const std::string& http) {
+    return LoadConfig({Write("a.toml", "[http]\n" + http)})->http.base_path;
+  };
+  EXPECT_EQ(base_path("external_url = 'https://tower.example:8443/watch/atalaya/'"),
+            "/watch/atalaya");
+  EXPECT_EQ(base_path("external_url = 'https://tower.example'"), "");
+  EXPECT_EQ(base_path("external_url = 'https://tower.example/'"), "");
+  EXPECT_EQ(base_path("external_url = 'https://tower.example/x'\nbase_path = '/y'"), "/y");
+}
 
 TEST_F(ConfigFiles, ReadsSeveralFilesAsOne) {
   const std::string first = Write("a.toml", R"(

@@ -9,6 +9,8 @@
 #include <charconv>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/hang_up.h"
@@ -145,6 +147,26 @@ TEST(HttpServer, RefusesABodyOverTheLimit) {
       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
       "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_THAT(small.Receive(), HasSubstr("[abcde]"));
+}
+
+TEST(HttpServer, TellsWhatItRefusesByItself) {
+  std::mutex mutex;
+  std::vector<int> refused;
+  HttpServerOptions options;
+  options.body_limit_bytes = 10;
+  options.on_refused = [&](int status) {
+    const std::lock_guard lock(mutex);
+    refused.push_back(status);
+  };
+  const auto server = Serve(Echo, options);
+  Wire large(*server);
+  large.Send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n");
+  EXPECT_THAT(large.Receive(), StartsWith("HTTP/1.1 413"));
+  Wire garbage(*server);
+  garbage.Send("no HTTP\r\n\r\n");
+  EXPECT_THAT(garbage.Receive(), StartsWith("HTTP/1.1 400"));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(refused, (std::vector<int>{413, 400}));
 }
 
 TEST(HttpServer, InvitesABodyThatWaitsToBeAskedFor) {

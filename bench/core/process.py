@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 from core.bench import Failed
 
@@ -40,6 +41,7 @@ class Process:
     def __init__(self, name: str, command: list, port: int, folder: pathlib.Path, cpu: int | None = None):
         self.name = name
         self.port = port
+        self.token_file: pathlib.Path | None = None  # Of a cloud_alertd, for fetch().
         self.log = folder / f"{name}-{port}.log"
 
         def prepare():
@@ -81,6 +83,12 @@ class Process:
     def rss_bytes(self) -> int:
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
+
+    def fetch(self, path: str, deadline_s: float = 60) -> str:
+        headers = {"Authorization": f"Bearer {self.token_file.read_text().strip()}"} if self.token_file else {}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=deadline_s) as answer:
+            return answer.read().decode()
 
     def stop(self):
         if self.process.poll() is None:

@@ -46,7 +46,7 @@ def promtool(*command) -> str:
 
 
 def ask_with_promtool(address: str):
-    url = f"http://{address}"
+    url = harness.with_token(address)
     instant = promtool("query", "instant", url, "sum(test_requests_total)")
     assert instant.startswith("{} => 8 @["), instant
     start = str(int(time.time()) - 60)

@@ -64,7 +64,7 @@ webhook = {{ url = "{receiver.url}" }}
 """)
         write_rules(bench, "Before")
         alertd = bench.start("cloud_alertd", "--config", config)
-        amtool = Amtool(f"http://{alertd.ready()['http']}")
+        amtool = Amtool(harness.with_token(alertd.ready()["http"]))
         receiver.wait_accepted("Before fires", lambda _: told(receiver, "Before", "firing"))
 
         roof = amtool("silence", "add", "alertname=~Before|During", "--author=anna", "--comment=works", "--duration=1h")
@@ -83,7 +83,7 @@ webhook = {{ url = "{receiver.url}" }}
 
         alertd.kill()  # A silence outlives it.
         alertd = bench.start("cloud_alertd", "--config", config)
-        amtool = Amtool(f"http://{alertd.ready()['http']}")
+        amtool = Amtool(harness.with_token(alertd.ready()["http"]))
         harness.wait_for("the silence to stand after the start", lambda: amtool.json("silence", "query"))
         assert not told(receiver, "During", "firing")
 

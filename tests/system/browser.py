@@ -113,9 +113,20 @@ class Page:
     def wait_for(self, expression: str, deadline_s: float = harness.DEADLINE_S):
         return harness.wait_for(expression, lambda: self.evaluate(expression), deadline_s)
 
-    def press(self, key: str):
+    def press(self, key: str, shift: bool = False):
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]):
+        """The left button goes down at `start`, moves in steps, and comes up at `end`; both in pixels of the view."""
+        def mouse(kind: str, share: float):
+            x, y = (a + (b - a) * share for a, b in zip(start, end))
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
+        mouse("mousePressed", 0)
+        for step in range(1, 9):
+            mouse("mouseMoved", step / 8)
+        mouse("mouseReleased", 1)
 
     def screenshot(self, path: pathlib.Path):
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)

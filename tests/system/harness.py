@@ -29,6 +29,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+_tokens: dict[str, str] = {}  # Of each cloud_alertd that was ready, by its host:port.
+
+
 class Skip(Exception):
     pass
 
@@ -105,7 +108,10 @@ class Program:
     def ready(self, deadline_s: float = DEADLINE_S) -> dict[str, str]:
         """Waits for the `ready PROGRAM key=value ...` line and returns its pairs."""
         line = self.wait_line(lambda text: text.startswith("ready "), "ready line", deadline_s=deadline_s)
-        return dict(part.split("=", 1) for part in line.split()[2:] if "=" in part)
+        said = dict(part.split("=", 1) for part in line.split()[2:] if "=" in part)
+        if "token_file" in said:
+            _tokens[said["http"]] = pathlib.Path(said["token_file"]).read_text().strip()
+        return said
 
     def signal(self, number: int):
         self.process.send_signal(number)
@@ -171,9 +177,16 @@ def run_program(*command, stdin: str | None = None, deadline_s: float = DEADLINE
                           timeout=deadline_s, check=False, **options)
 
 
+def with_token(address: str) -> str:
+    """The URL of a ready cloud_alertd with its token as password, as amtool and promtool take it."""
+    return f"http://any:{_tokens[address]}@{address}"
+
+
 def http(url: str, method: str = "GET", body: bytes | None = None, headers: dict | None = None):
-    """(status, headers, body) of one request; a status is never an exception."""
+    """(status, headers, body) of one request; a status is never an exception. A ready cloud_alertd is brought its token."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    if request.host in _tokens and not request.has_header("Authorization"):
+        request.add_header("Authorization", f"Bearer {_tokens[request.host]}")
     try:
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as reply:
             return reply.status, reply.headers, reply.read()

@@ -35,8 +35,8 @@ def rows(program) -> dict[str, tuple[str, int]]:
     return {m[1]: (m[2], int(m[3])) for m in map(ROW.match, program.lines) if m}
 
 
-def query(page: str, expression: str) -> list:
-    status, _, body = http(f"{page}api/v1/query?query={expression}")
+def query(page: str, token: str, expression: str) -> list:
+    status, _, body = http(f"{page}api/v1/query?query={expression}", headers={"Authorization": f"Bearer {token}"})
     assert status == 200, body
     return json.loads(body)["data"]["result"]
 
@@ -59,9 +59,11 @@ def main():
         assert list(running) == ["cloud_server", "cloud_exporter", "cloud_alertd", "cloud_client agent"], up.output()
         pids = {name: pid for name, (_, pid) in running.items()}
         page = running["cloud_alertd"][0]
-        assert http(page)[0] == 200
-        wait_for("the exporter's figures in history", lambda: query(page, "up==1"))
-        wait_for("the agent's readings in history", lambda: query(page, "{__name__=~'telemetry_.%2B'}"))
+        printed = next(line for line in up.lines if line.startswith("Page: ")).split()[1]
+        assert http(printed)[0] == 200 and printed.startswith(f"{page}?token="), printed
+        token = printed.partition("=")[2]
+        wait_for("the exporter's figures in history", lambda: query(page, token, "up==1"))
+        wait_for("the agent's readings in history", lambda: query(page, token, "{__name__=~'telemetry_.%2B'}"))
 
         second = run_program(str(folder / "up"))
         assert second.returncode == 1 and "already running" in second.stderr, second

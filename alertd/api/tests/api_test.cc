@@ -93,8 +93,10 @@ TEST_F(ApiTest, AnswersAnInstantVector) {
 TEST_F(ApiTest, WithATokenAnswersOnlyThoseWhoBringIt) {
   options_.token = "a-token-of-some-length";
   EXPECT_EQ(Get("/api/v1/labels").status, 401);
-  EXPECT_EQ(Get("/").status, 401);
-  EXPECT_EQ(Get("/-/healthy").status, 200);
+  EXPECT_EQ(Get("/api/atalaya/status").status, 401);
+  EXPECT_EQ(Get("/api/v2/silences").status, 401);
+  for (const char* open : {"/", "/page.css", "/-/healthy"})
+    EXPECT_EQ(Get(open).status, 200) << open;
   const auto with = [&](const std::string& header) {
     return Get("/api/v1/labels", {{"authorization", header}}).status;
   };
@@ -107,6 +109,140 @@ TEST_F(ApiTest, WithATokenAnswersOnlyThoseWhoBringIt) {
   EXPECT_EQ(with("Basic YS10b2tlbi1vZi1zb21lLWxlbmd0aA=="), 401);      // No name.
   EXPECT_EQ(with("Basic bWU6b3RoZXI="), 401);
   EXPECT_EQ(with("Basic ***"), 401);
+}
+
+// A browser that keeps its cookie.
+class SessionTest : public ApiTest {
+ protected:
+  SessionTest() { options_.token = "a-token-of-some-length"; }
+
+  HttpResponse Ask(Api& api, const std::string& method, const std::string& target,
+                   std::map<std::string, std::string> headers = {}) {
+    HttpRequest request;
+    request.method = method;
+    const auto mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
+    headers.emplace("host", "127.0.0.1:9480");
+    if (!cookie_.empty()) headers.emplace("cookie", "other=1; " + cookie_);
+    request.headers = std::move(headers);
+    HttpResponse response = api.Handle(request);
+    if (const std::string set = HeaderOf(response, "Set-Cookie"); !set.empty())
+      cookie_ = set.substr(0, set.find(';'));
+    return response;
+  }
+
+  std::string cookie_;
+};
+
+TEST_F(SessionTest, OpensWithTheTokenInTheAddress) {
+  Api api(options_);
+  EXPECT_EQ(Ask(api, "GET", "/?token=a-token-of-some-lengtH").status, 401);
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 401);
+  const HttpResponse signed_in = Ask(api, "GET", "/?token=a-token-of-some-length");
+  EXPECT_EQ(signed_in.status, 303);
+  EXPECT_EQ(HeaderOf(signed_in, "Location"), "/");
+  EXPECT_THAT(HeaderOf(signed_in, "Set-Cookie"),
+              testing::MatchesRegex("atalaya_9480=[0-9a-f]+; Path=/; Max-Age=604800; HttpOnly; "
+                                    "SameSite=Strict"));
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 200);
+  clock_.Advance(kSessionLifetime);
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 401);
+}
+
+TEST_F(SessionTest, OpensAndEndsAtThePagesWish) {
+  Api api(options_);
+  const std::string path(kSessionPath);
+  const HttpResponse asked = Ask(api, "GET", "/api/v1/alerts", {{"x-atalaya-page", "1"}});
+  EXPECT_EQ(asked.status, 401);
+  EXPECT_EQ(HeaderOf(asked, "WWW-Authenticate"), "") << "the browser's own box would open";
+  EXPECT_EQ(Ask(api, "POST", path, {{"authorization", "Bearer a-token-of-some-length"}}).status,
+            204);
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 200);
+  EXPECT_EQ(Ask(api, "POST", path, {{"x-atalaya-page", "1"}}).status, 403) << "it would never end";
+  const std::string cookie = cookie_;
+  EXPECT_EQ(Ask(api, "DELETE", path, {{"x-atalaya-page", "1"}}).status, 204);
+  cookie_ = cookie;
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 401);
+}
+
+TEST_F(SessionTest, ChangesNothingForAPageOfAnotherOrigin) {
+  Api api(options_);
+  const std::string token = "Bearer a-token-of-some-length";
+  Ask(api, "GET", "/?token=a-token-of-some-length");
+  const std::string path = "/api/v2/silences";
+  EXPECT_EQ(Ask(api, "POST", path).status, 403);
+  EXPECT_EQ(Ask(api, "POST", path, {{"x-atalaya-page", "1"}}).status, 404) << "it is let in";
+  const auto with = [&](const std::string& name, const std::string& value) {
+    return Ask(api, "POST", path, {{"x-atalaya-page", "1"}, {name, value}}).status;
+  };
+  EXPECT_EQ(with("origin", "http://127.0.0.1:9480"), 404);
+  EXPECT_EQ(with("origin", "http://127.0.0.1:3000"), 403);
+  EXPECT_EQ(with("origin", "null"), 403);
+  EXPECT_EQ(with("sec-fetch-site", "same-origin"), 404);
+  EXPECT_EQ(with("sec-fetch-site", "same-site"), 403);
+  EXPECT_EQ(with("sec-fetch-site", "cross-site"), 403);
+  cookie_.clear();
+  EXPECT_EQ(Ask(api, "POST", path, {{"authorization", token}}).status, 404);
+  EXPECT_EQ(Ask(api, "POST", path, {{"authorization", token}, {"origin", "http://x"}}).status, 403);
+}
+
+TEST_F(SessionTest, KeepsABoundedNumberOfSessions) {
+  Api api(options_);
+  Ask(api, "GET", "/?token=a-token-of-some-length");
+  const std::string first = cookie_;
+  for (std::size_t i = 0; i < kMaxSessions; ++i) {
+    clock_.Advance(std::chrono::seconds(1));
+    Ask(api, "GET", "/?token=a-token-of-some-length");
+  }
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 200);
+  cookie_ = first;
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 401);
+}
+
+TEST_F(SessionTest, StandsBelowABasePath) {
+  options_.base_path = "/atalaya";
+  Api api(options_);
+  const HttpResponse bare = Ask(api, "GET", "/atalaya?token=a-token-of-some-length");
+  EXPECT_EQ(bare.status, 308);
+  EXPECT_EQ(HeaderOf(bare, "Location"), "/atalaya/?token=a-token-of-some-length");
+  const HttpResponse signed_in = Ask(api, "GET", "/atalaya/?token=a-token-of-some-length");
+  EXPECT_EQ(HeaderOf(signed_in, "Location"), "/atalaya/");
+  EXPECT_THAT(HeaderOf(signed_in, "Set-Cookie"), HasSubstr("; Path=/atalaya/;"));
+  EXPECT_EQ(Ask(api, "GET", "/atalaya/api/v1/alerts").status, 200);
+  EXPECT_EQ(Ask(api, "GET", "/api/v1/alerts").status, 200) << "a proxy may take the path off";
+  EXPECT_EQ(Ask(api, "GET", "/atalayas").status, 404);
+}
+
+TEST_F(SessionTest, ShowsMetricsToThisMachineAlone) {
+  Api api(options_);
+  HttpRequest request;
+  request.method = "GET";
+  request.path = "/metrics";
+  request.headers = {{"host", "localhost"}};
+  request.peer = "127.0.0.1:1";
+  EXPECT_EQ(api.Handle(request).status, 200);
+  request.headers["x-forwarded-for"] = "203.0.113.1";
+  EXPECT_EQ(api.Handle(request).status, 401);
+  request.headers.erase("x-forwarded-for");
+  request.peer = "10.0.0.9:1";
+  EXPECT_EQ(api.Handle(request).status, 401);
+}
+
+TEST_F(SessionTest, CountsWhatItRefuses) {
+  Api api(options_);
+  Ask(api, "GET", "/api/v1/alerts");
+  Ask(api, "GET", "/", {{"host", "evil.example"}});
+  Ask(api, "GET", "/?token=a-token-of-some-length");
+  Ask(api, "GET", "/nowhere");
+  Ask(api, "GET", "/api/v1/query?query=up{");
+  api.CountRefused(413);
+  const std::string page = Ask(api, "GET", "/metrics").body;
+  for (const char* reason : {"malformed", "unauthorized", "not_found", "too_large", "host"}) {
+    EXPECT_THAT(
+        page, HasSubstr(fmt::format("cloud_alertd_http_requests_refused_total{{reason=\"{}\"}} 1\n",
+                                    reason)));
+  }
 }
 
 TEST_F(ApiTest, AnswersAScalarAndAString) {
@@ -420,6 +556,37 @@ TEST_F(ApiTest, ShowsNotices) {
     return Fail(ErrorCode::kIo, "disk on fire");
   };
   ExpectError("/api/atalaya/notices", 500, "internal", "disk on fire");
+}
+
+TEST_F(ApiTest, ShowsWhatEachRuleDecidesBy) {
+  Put({{"__name__", "free"}, {"mount", "/"}}, 40);
+  Put({{"__name__", "free"}, {"mount", "/srv"}}, 7);
+  RulesSnapshot snapshot;
+  const auto add = [&](const char* name, const char* query) {
+    RuleStatus rule;
+    rule.name = name;
+    rule.query = query;
+    rule.evaluated = true;
+    rule.labels = {{"severity", "warning"}};
+    snapshot.rules.push_back(rule);
+  };
+  add("Low", "(free < 5 + 5) and on () vector(1)");
+  add("High", "free > 90");
+  add("Gone", "absent(free)");
+  snapshot.rules[2].last_error = "broken";
+  options_.rules = [&] { return std::make_shared<const RulesSnapshot>(snapshot); };
+  const Json data = Data("/api/atalaya/rules");
+  EXPECT_EQ(data["found"], 3);
+  EXPECT_EQ(data["rules"][0]["decision"],
+            (Json{{"comparison", "<"}, {"threshold", 10}, {"value", 7}, {"series", 2}}));
+  EXPECT_EQ(data["rules"][0]["state"], "inactive");
+  EXPECT_EQ(data["rules"][0]["severity"], "warning");
+  EXPECT_EQ(data["rules"][1]["decision"]["value"], 40);
+  EXPECT_EQ(data["rules"][2]["decision"], nullptr);
+  EXPECT_EQ(data["rules"][2]["state"], "failing");
+  EXPECT_EQ(Data("/api/atalaya/rules?search=HIGH")["rules"].size(), 1u);
+  EXPECT_EQ(Data("/api/atalaya/rules?limit=1")["found"], 3);
+  EXPECT_EQ(Data("/api/atalaya/rules?limit=1")["rules"].size(), 1u);
 }
 
 TEST_F(ApiTest, TellsWhenTheWatcherRan) {

@@ -63,7 +63,7 @@ Status Serve(const std::string& page_path, const std::string& folder) {
   ApiOptions api_options;
   api_options.store = store->get();
   api_options.engine = &engine;
-  const Api api(api_options);
+  Api api(api_options);
   HttpServerOptions http;
   http.listen = {{"127.0.0.1", 0}};
   auto server =

@@ -232,6 +232,10 @@ TEST_F(DispatcherTest, HistoryIsListedNewestFirstInPages) {
   const auto second = ListOutbox(database_, {.before_id = first->back().id, .limit = 2});
   ASSERT_TRUE(second && second->size() == 1);
   EXPECT_EQ(second->front().group_key, "{}:{alertname=\"A\"}");
+  const auto named = ListOutbox(database_, {.text = first->front().summary.substr(0, 4)});
+  ASSERT_TRUE(named);
+  EXPECT_FALSE(named->empty());
+  EXPECT_TRUE(ListOutbox(database_, {.text = "%_ nowhere"})->empty());
   const auto none = ListOutbox(database_, {.state = OutboxState::kSent, .receiver = "ops"});
   ASSERT_TRUE(none);
   EXPECT_THAT(*none, IsEmpty());
