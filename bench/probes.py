@@ -34,7 +34,9 @@ class Probes:
                         f'timeout = "{INTERVAL_S}s"\n'
         config = self.bench.dir / "probes.toml"
         config.write_text(text)
-        return [Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)]
+        server = Process(OURS, [b.BIN / OURS, "--config", config], port, self.bench.dir)
+        server.token_file = self.bench.dir / "alertd/token"
+        return [server]
 
     def peers(self, addresses: list[str]) -> list[Process]:
         exporter_port, port = free_port(), free_port()
