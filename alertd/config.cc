@@ -179,14 +179,27 @@ bool IsBasePath(std::string_view path) {
           }));
 }
 
+constexpr char kNoBasePath[] =
+    "\"{}\" is no path below which the page can stand (write /atalaya, of letters, digits and "
+    "-._~)";
+
 void ReadBasePath(ConfigTable& table, Config::Http& http) {
-  const bool given = table.Has("base_path");
-  http.base_path = given ? table.String("base_path") : PathOfUrl(http.external_url);
+  http.base_path = table.String("base_path", http.base_path);
   if (IsBasePath(http.base_path)) return;
-  table.Fault(given ? "base_path" : "external_url",
-              fmt::format("\"{}\" is no path below which the page can stand (write /atalaya, of "
-                          "letters, digits and -._~)",
-                          http.base_path));
+  table.Fault("base_path", fmt::format(kNoBasePath, http.base_path));
+  http.base_path.clear();
+}
+
+// What one key leaves to others, once all files are read.
+void SetDefaults(Reading& reading) {
+  Config::Http& http = reading.config.http;
+  if (http.base_path.empty()) http.base_path = PathOfUrl(http.external_url);
+  if (!IsBasePath(http.base_path))
+    reading.faults.push_back("external_url: " + fmt::format(kNoBasePath, http.base_path));
+  if (http.token_file.empty()) {
+    http.token_file = reading.config.storage.dir + "/" + kTokenFileName;
+    http.token = ReadTokenFile(http.token_file).value_or("");
+  }
 }
 
 void ReadHistory(ConfigTable table, Config::History& history) {
@@ -248,11 +261,7 @@ Result<Config> LoadConfig(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) ReadConfigFile(path, reading);
   CheckFallbacks(reading);
   for (const std::string& path : reading.rule_files) ReadRuleFile(path, reading);
-  Config::Http& http = reading.config.http;
-  if (http.token_file.empty()) {
-    http.token_file = reading.config.storage.dir + "/" + kTokenFileName;
-    http.token = ReadTokenFile(http.token_file).value_or("");
-  }
+  SetDefaults(reading);
   if (!reading.faults.empty())
     return Fail(ErrorCode::kInvalid, "{}", fmt::join(reading.faults, "\n"));
   return std::move(reading.config);

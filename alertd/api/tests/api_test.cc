@@ -621,7 +621,7 @@ TEST_F(ApiTest, ServesThePageUnderAStrictPolicy) {
   EXPECT_EQ(page.body.find("<style"), std::string::npos);
   EXPECT_EQ(page.body.find("://"), std::string::npos);
   EXPECT_EQ(Get("/page.css").content_type, "text/css; charset=utf-8");
-  EXPECT_EQ(Get("/page.js").content_type, "text/javascript; charset=utf-8");
+  EXPECT_EQ(Get("/main.js").content_type, "text/javascript; charset=utf-8");
 }
 
 TEST_F(ApiTest, AnswersUnchangedThingsWithoutABody) {
