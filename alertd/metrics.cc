@@ -123,6 +123,14 @@ void WriteNotices(TextWriter& page, const std::vector<ReceiverCounters>& receive
   }
 }
 
+void WritePosted(TextWriter& page, const PostedFigures& posted) {
+  Count(page, "cloud_alertd_posted_alerts_total", "Alerts that others posted.", posted.accepted);
+  Count(page, "cloud_alertd_posted_alerts_refused_total",
+        "Posted alerts, or whole requests, that were refused.", posted.refused);
+  One(page, "cloud_alertd_posted_alerts_firing", MetricType::kGauge, "Posted alerts that fire.",
+      static_cast<double>(posted.firing));
+}
+
 }  // namespace
 
 void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
@@ -130,6 +138,7 @@ void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
   WriteCollect(page, input.collect);
   WriteRules(page, input.rules);
   WriteNotices(page, input.receivers);
+  WritePosted(page, input.posted);
 }
 
 }  // namespace atalaya::alertd

@@ -6,6 +6,7 @@
 
 #include "alertd/collect/collector.h"
 #include "alertd/notify/counters.h"
+#include "alertd/notify/posted_alerts.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "telemetry/text_writer.h"
 
@@ -24,6 +25,7 @@ struct MetricsInput {
   CollectFigures collect;
   RuleTotals rules;
   std::vector<ReceiverCounters> receivers;
+  PostedFigures posted;
 };
 
 // alertd's own families, those of the history aside (docs/reference/cloud_alertd.md lists them).

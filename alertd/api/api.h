@@ -9,6 +9,8 @@
 
 #include "alertd/collect/collector.h"
 #include "alertd/notify/outbox.h"
+#include "alertd/notify/posted_alerts.h"
+#include "alertd/notify/routing.h"
 #include "alertd/notify/silence_book.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "base/clock.h"
@@ -34,10 +36,13 @@ struct ApiOptions {
   std::function<std::vector<TargetStatus>()> targets;
   std::function<std::shared_ptr<const RulesSnapshot>()> rules;  // Never null.
   std::function<Result<std::vector<OutboxRow>>(const OutboxQuery&)> notices;
-  std::function<Alert(const Alert&)> outside;                       // An alert as notices tell it.
-  std::function<std::vector<std::string>(const Alert&)> receivers;  // Who hears of it, by name.
-  SilenceBook* silences = nullptr;  // Not owned; null: there are none.
-  std::function<Status()> ready;    // Its error becomes the text of a 503 from /-/ready.
+  // How the firing alerts of rules, and those that were posted, stand.
+  std::function<std::vector<AlertView>(std::vector<Alert>)> view;
+  std::function<std::shared_ptr<const Routing>()> routing;  // Never null.
+  PostedAlerts* posted = nullptr;                           // Not owned; null: nobody may post.
+  std::function<void()> on_posted;                          // Some were.
+  SilenceBook* silences = nullptr;                          // Not owned; null: there are none.
+  std::function<Status()> ready;  // Its error becomes the text of a 503 from /-/ready.
   std::function<void(telemetry::TextWriter&)>
       metrics;  // Families for /metrics, beside the store's.
 };
@@ -50,7 +55,8 @@ struct ApiOptions {
 // /api/atalaya and the page's files carry an ETag and honour If-None-Match.
 // With a token, a request needs `Authorization: Bearer TOKEN`, or Basic with any name and the token
 // as password (which browsers can do); else 401. /-/healthy and /-/ready are open.
-// Alertmanager's API v2 is answered for alerts, receivers and silences, so that amtool works.
+// Alertmanager's API v2 is answered for alerts, receivers and silences, so that amtool works, and a
+// Prometheus can send its alerts.
 // Source: the HTTP API chapter of the Prometheus 3.x documentation; Alertmanager's OpenAPI file.
 //
 // Threads: Handle from any, several at once; blocks as long as a query takes.

@@ -7,8 +7,6 @@ A kill is SIGKILL. ./check does a few; a long run is `--kills 200`. Programs are
 """
 
 import argparse
-import contextlib
-import http.server
 import json
 import pathlib
 import random
@@ -19,41 +17,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 import harness
+from conditions import Conditions
 from receivers import WebhookReceiver
 
-CONDITIONS = 12
 LONGEST_LIFE_S = 1.5  # From ready to the kill.
-
-
-class Conditions:
-    """A page of gauges, each 1 while its condition holds; one that never holds stands for what could be invented."""
-
-    def __init__(self, bench: harness.Bench):
-        self.holds = [False] * CONDITIONS
-        conditions = self
-
-        class Page(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                body = "".join(f'trouble{{id="{i}"}} {int(v)}\n' for i, v in enumerate(conditions.holds)).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                with contextlib.suppress(ConnectionError):  # Whoever asked was killed.
-                    self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-        bench.callback(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.address = f"127.0.0.1:{server.server_port}"
-
-    def true_ids(self) -> set[str]:
-        return {str(i) for i, holds in enumerate(self.holds) if holds}
 
 
 class CrashTest:
@@ -90,23 +57,16 @@ webhook = {{ url = "{self.webhook.url}" }}
         alerts = json.loads(harness.http(f"http://{self.address}/api/v1/alerts")[2])["data"]["alerts"]
         return {alert["labels"]["id"]: alert["activeAt"] for alert in alerts if alert["state"] == "firing"}
 
-    def flip_some(self) -> set[str]:
-        """Changes up to three conditions, but never the first."""
-        changed = self.random.sample(range(1, CONDITIONS), self.random.randint(0, 3))
-        for i in changed:
-            self.conditions.holds[i] = not self.conditions.holds[i]
-        return {str(i) for i in changed}
-
     def one_life(self):
         """From settled alerts to settled alerts, with changes before, during and after the kill."""
         before = self.firing()
         assert set(before) == self.conditions.true_ids(), (before, self.conditions.holds)
-        touched = self.flip_some()
+        touched = self.conditions.flip_some(self.random)
         threading.Event().wait(self.random.uniform(0, LONGEST_LIFE_S))
         self.alertd.kill()
-        touched |= self.flip_some()
+        touched |= self.conditions.flip_some(self.random)
         self.start()
-        touched |= self.flip_some()
+        touched |= self.conditions.flip_some(self.random)
         harness.wait_for("the alerts whose conditions hold", lambda: set(self.firing()) == self.conditions.true_ids())
         after = self.firing()
         for each in set(before) & set(after) - touched:
