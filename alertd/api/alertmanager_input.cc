@@ -1,5 +1,7 @@
 #include "alertd/api/alertmanager_input.h"
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 

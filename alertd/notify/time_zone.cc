@@ -10,16 +10,15 @@ namespace atalaya::alertd {
 Result<TimeZone> TimeZone::Find(const std::string& name) {
   TimeZone found;
   if (name == "UTC") return found;
-  const date::tzdb* database = nullptr;
   try {
-    database = &date::get_tzdb();
+    date::get_tzdb();
   } catch (const std::runtime_error& error) {
     return Fail(ErrorCode::kIo, "the system's time zones cannot be read ({}); is tzdata installed?",
                 error.what());
   }
   try {
     const date::time_zone* const zone =
-        name == "Local" ? database->current_zone() : database->locate_zone(name);
+        name == "Local" ? date::current_zone() : date::locate_zone(name);
     zone->get_info(
         std::chrono::system_clock::now());  // Reads the zone's file, so that At does not.
     found.zone_ = zone;

@@ -301,5 +301,33 @@ TEST_F(DispatcherTest, PassesOverFiringAlertsThatAreSilenced) {
   EXPECT_EQ(Process({FiringAlert("Down", "later")}), 1u);
 }
 
+// Version 4 of state.db told every group by its alertname, at once, and kept nothing of groups.
+TEST_F(DispatcherTest, TakesOverWhatAnOlderVersionTold) {
+  const TestFolder folder;
+  {
+    const std::array<std::string_view, 2> migrations{kNotifyMigration1, kSilencesMigration1};
+    Result<SqliteDatabase> older =
+        SqliteDatabase::Open((folder.path() / "state.db").string(), SqliteSync::kFull, migrations);
+    ASSERT_TRUE(older);
+    Result<SqliteStatement> insert = older->Prepare(
+        "INSERT INTO notified (receiver, fingerprint, group_key, fired_at_ms, alert) VALUES "
+        "('ops', ?1, '{}:{alertname=\"Down\"}', ?2, ?3)");
+    ASSERT_TRUE(insert);
+    const Alert alert = FiringAlert("Down", "a");
+    const std::string encoded = EncodeNoticeAlert(MakeNoticeAlert(alert));
+    ASSERT_TRUE(insert->Bind(1, static_cast<std::int64_t>(alert.Fingerprint()))
+                    .Bind(2, kStartMs)
+                    .Bind(3, std::string_view(encoded))
+                    .Run());
+    ASSERT_TRUE(older->Execute(
+        "INSERT INTO notified_group VALUES ('ops', '{}:{alertname=\"Down\"}', 'msg_first')"));
+  }
+  database_ = OpenTestState(folder);
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 0u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)}, kStartMs + 9), 1u);
+  EXPECT_EQ(Waiting().thread_id, "msg_first");
+  EXPECT_EQ(Waiting().group_labels.Get("alertname"), "Down");
+}
+
 }  // namespace
 }  // namespace atalaya::alertd
