@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "telemetry/labels.h"
 
@@ -28,9 +29,17 @@ struct Alert {
   double value = 0;  // At the last evaluation that had one.
   std::int64_t event_ns =
       0;  // Steady clock: when the event behind the verdict was seen; for the lag figures.
-  bool immediate = false;  // Skips group_wait.
+  bool immediate = false;     // Skips group_wait and group_interval.
+  std::string generator_url;  // As whoever sent it says; "" of our own.
 
   std::uint64_t Fingerprint() const { return labels.Hash(); }
+};
+
+// What notices are made of at one moment.
+struct AlertsNow {
+  std::vector<Alert> firing;    // All of them.
+  std::vector<Alert> resolved;  // kInactive: since the last time; nobody else keeps how they ended.
+  std::vector<Alert> ended;     // Likewise, of alerts that may be handed over again.
 };
 
 }  // namespace atalaya::alertd

@@ -99,6 +99,7 @@ struct App::Impl {
   std::mutex outbox_mutex;
   std::optional<SqliteDatabase> outbox;  // For the API.
   std::unique_ptr<SilenceBook> silences;
+  std::unique_ptr<PostedAlerts> posted;
   Notices notices;
   std::unique_ptr<RuleRunner> rules;
   std::mutex collector_mutex;  // Guards whether there is one; the main thread alone changes that.
@@ -145,7 +146,12 @@ Status App::Impl::OpenStorage() {
   Result<std::unique_ptr<SilenceBook>> book = SilenceBook::Open(std::move(*for_silences), clock);
   if (!book) return Forward(book.error());
   silences = std::move(*book);
-  notices.SetSilences(*silences);
+  Result<SqliteDatabase> for_posted = OpenStateDb(state_path);
+  if (!for_posted) return Forward(for_posted.error());
+  Result<std::unique_ptr<PostedAlerts>> alerts = PostedAlerts::Open(std::move(*for_posted), clock);
+  if (!alerts) return Forward(alerts.error());
+  posted = std::move(*alerts);
+  notices.SetBooks(*silences, *posted);
   return {};
 }
 
@@ -166,8 +172,10 @@ Status App::Impl::StartServing() {
   options.metrics = [this](telemetry::TextWriter& page) { Metrics(page); };
   options.notices = [this](const OutboxQuery& query) { return ListNotices(query); };
   options.silences = silences.get();
-  options.outside = [this](const Alert& alert) { return notices.Outside(alert); };
-  options.receivers = [this](const Alert& alert) { return notices.ReceiversOf(alert); };
+  options.view = [this](std::vector<Alert> firing) { return notices.View(std::move(firing)); };
+  options.routing = [this] { return notices.Routes(); };
+  options.posted = posted.get();
+  options.on_posted = [this] { rules->AskWhatIsDue(); };
   options.ready = [this]() -> Status {
     if (rules->Totals().evaluated_at_ms != 0) return {};
     return Fail(ErrorCode::kBusy, "the rules are not evaluated yet");
@@ -194,11 +202,11 @@ Status App::Impl::StartRules() {
     const std::lock_guard lock(append_mutex);
     return store->AppendHeld(samples);
   };
-  options.on_changed = [this](SqliteDatabase& database, std::span<const Alert> changed,
-                              std::int64_t now_ms) {
-    return notices.Process(database, changed, now_ms);
+  options.on_alerts = [this](SqliteDatabase& database, AlertsNow alerts, std::int64_t now_ms) {
+    return notices.Process(database, std::move(alerts), now_ms);
   };
-  options.tell_again = [this] { return silences->TakeChanged(); };
+  options.due = [this](std::int64_t now_ms) { return notices.Due(now_ms); };
+  options.next_due_ms = [this] { return notices.NextDueMs(); };
   options.on_stored = [this] { notices.Wake(); };
   options.has_series = [this](const std::vector<telemetry::Matcher>& matchers) {
     const std::int64_t now_ms = clock.NowMs();
@@ -305,6 +313,7 @@ void App::Impl::Metrics(telemetry::TextWriter& page) {
   input.collect = Collected();
   input.rules = rules->Totals();
   input.receivers = counters.Snapshot();
+  input.posted = posted->Figures();
   input.lag = lag.Snapshot();
   const std::lock_guard lock(pulse_mutex);
   if (pulse) input.pulse = pulse->Figures();
@@ -331,7 +340,7 @@ Status App::Impl::Reload() {
   reload.successful = true;
   reload.success_ms = clock.NowMs();
   LogInfo("took over the configuration: {} rules, {} receivers", rule_count,
-          config.receivers.size());
+          config.routing->receivers.size());
   return {};
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxRuleFiles = 1'000;
 constexpr std::chrono::milliseconds kMaxRulesInterval{3'600'000};
+constexpr std::chrono::milliseconds kMinResolveTimeout{1'000};
+constexpr std::chrono::milliseconds kMaxResolveTimeout{std::chrono::hours(24)};
 constexpr std::chrono::milliseconds kMinKept{std::chrono::hours(1)};
 constexpr std::chrono::milliseconds kMaxKept{std::chrono::hours(24 * 36'500)};
 
@@ -28,6 +30,9 @@ struct Reading {
     ConfigPlace place;
   };
   std::vector<Fallback> fallbacks;
+  Routing routing;
+  bool has_route = false;
+  std::vector<NameUse> uses;  // In the routing.
   std::size_t targets = 0;
 };
 
@@ -136,18 +141,47 @@ void ReadReceivers(ConfigTable& root, Reading& reading) {
     Unique(table, "name", receiver.name, reading.receivers);
     if (!receiver.fallback.empty())
       reading.fallbacks.push_back({receiver.name, receiver.fallback, table.Place("fallback")});
-    reading.config.receivers.push_back(std::move(receiver));
-    if (reading.config.receivers.size() == kMaxReceivers + 1)
+    reading.routing.receivers.push_back(std::move(receiver));
+    if (reading.routing.receivers.size() == kMaxReceivers + 1)
       table.Fault(fmt::format("more than {} receivers", kMaxReceivers));
   }
 }
 
-// Once all files are read: a fallback may stand in another one.
-void CheckFallbacks(Reading& reading) {
-  for (const auto& [receiver, fallback, place] : reading.fallbacks) {
-    if (fallback == receiver || !reading.receivers.contains(fallback)) {
-      reading.faults.push_back(
-          fmt::format("{}: fallback: \"{}\" is not another receiver", place.ToString(), fallback));
+void ReadRouting(ConfigTable& root, Reading& reading) {
+  Routing& routing = reading.routing;
+  if (root.Has("route")) {
+    ConfigTable table = root.Table("route");
+    if (std::exchange(reading.has_route, true))
+      table.Fault("there is a [route] already; its branches are [[route.routes]]");
+    routing.root = ReadRoute(table, reading.uses);
+  }
+  for (ConfigTable& table : root.Tables("inhibit_rule")) {
+    routing.inhibit_rules.push_back(ReadInhibitRule(table));
+    if (routing.inhibit_rules.size() == kMaxInhibitRules + 1)
+      table.Fault(fmt::format("more than {} inhibit rules", kMaxInhibitRules));
+  }
+  for (ConfigTable& table : root.Tables("time_interval")) {
+    ReadTimeInterval(table, routing.time_intervals);
+    if (routing.time_intervals.size() == kMaxTimeIntervals + 1)
+      table.Fault(fmt::format("more than {} time intervals", kMaxTimeIntervals));
+  }
+  ConfigTable posted = root.Table("posted_alerts");
+  auto& timeout = routing.resolve_timeout;
+  timeout = posted.Duration("resolve_timeout", timeout);
+  if (timeout < kMinResolveTimeout || timeout > kMaxResolveTimeout)
+    posted.Fault("resolve_timeout", "is out of range (1s to 1d)");
+}
+
+// Anybody who can connect may read everything: from elsewhere only with the token.
+void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
+  if (table.Has("token_file")) {
+    http.token_file = Beside(file, table.RequiredString("token_file"));
+    const Result<std::string> token = ReadFile(http.token_file);
+    if (!token) return table.Fault("token_file", token.error().message);
+    http.token = token->substr(0, token->find_last_not_of(" \t\r\n") + 1);
+    if (http.token.size() < kMinTokenBytes) {
+      table.Fault("token_file",
+                  fmt::format("{} holds less than {} characters", http.token_file, kMinTokenBytes));
     }
   }
 }
@@ -242,6 +276,7 @@ void ReadConfigFile(const std::string& path, Reading& reading) {
   ReadCollect(root, path, reading);
   ReadReceivers(root, reading);
   if (root.Has("heartbeat")) config.heartbeat = ReadHeartbeat(root.Table("heartbeat"));
+  ReadRouting(root, reading);
   if (Status good = file->Finish(); !good) reading.faults.push_back(good.error().message);
 }
 
@@ -262,6 +297,10 @@ Result<Config> LoadConfig(const std::vector<std::string>& paths) {
   CheckFallbacks(reading);
   for (const std::string& path : reading.rule_files) ReadRuleFile(path, reading);
   SetDefaults(reading);
+  reading.routing.drill_notify = reading.config.drill && reading.config.drill->notify;
+  for (std::string& fault : CompleteRouting(reading.routing, reading.uses))
+    reading.faults.push_back(std::move(fault));
+  reading.config.routing = std::make_shared<const Routing>(std::move(reading.routing));
   if (!reading.faults.empty())
     return Fail(ErrorCode::kInvalid, "{}", fmt::join(reading.faults, "\n"));
   return std::move(reading.config);
@@ -274,7 +313,7 @@ std::string DescribeConfig(const Config& config, bool show_rules) {
       "the configuration is good: {} scrape targets, {} probes, {} processes, {} rules, {} "
       "receivers\n",
       targets, config.collect.probes.size(), config.collect.processes.size(),
-      config.rules.list.size(), config.receivers.size());
+      config.rules.list.size(), config.routing->receivers.size());
   if (!show_rules) return text;
   for (const Rule& rule : config.rules.list) text += "\n" + DescribeRule(rule) + "\n";
   return text;

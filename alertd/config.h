@@ -1,12 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "alertd/collect/collector.h"
-#include "alertd/notify/receiver_config.h"
+#include "alertd/notify/routing.h"
 #include "alertd/pulse.h"
 #include "alertd/rules/rule.h"
 #include "alertd/rules/rule_engine.h"
@@ -28,8 +29,12 @@ namespace atalaya::alertd {
 //   [external_labels]  site = "tower"
 //   [drill]    match = { server = "cloud_server" }; notify = false
 //   [[scrape]], [[probe]], [[process]], [telemetry]: alertd/collect/collect_config.h
+//   [posted_alerts]  resolve_timeout = "5m"
 //   [[receiver]]: alertd/notify/receiver_config.h
 //   [heartbeat]: alertd/pulse.h
+//   [route]: alertd/notify/route.h; without it every receiver hears of every alert
+//   [[inhibit_rule]]: alertd/notify/inhibition.h
+//   [[time_interval]]: alertd/notify/time_interval.h
 struct Config {
   struct Http {
     HostPort listen{"127.0.0.1", 9480};
@@ -57,7 +62,7 @@ struct Config {
     std::chrono::milliseconds interval{5'000};
     std::vector<Rule> list;  // Of all files, in the order of their names.
   } rules;
-  std::vector<ReceiverConfig> receivers;
+  std::shared_ptr<const Routing> routing;  // Complete.
   std::optional<DrillConfig> drill;
   std::optional<HeartbeatConfig> heartbeat;
 };

@@ -158,6 +158,14 @@ void WritePulse(TextWriter& page, const PulseFigures& pulse) {
   page.Sample(LabelText("outcome", "failed").text(), pulse.heartbeats_failed);
 }
 
+void WritePosted(TextWriter& page, const PostedFigures& posted) {
+  Count(page, "cloud_alertd_posted_alerts_total", "Alerts that others posted.", posted.accepted);
+  Count(page, "cloud_alertd_posted_alerts_refused_total",
+        "Posted alerts, or whole requests, that were refused.", posted.refused);
+  One(page, "cloud_alertd_posted_alerts_firing", MetricType::kGauge, "Posted alerts that fire.",
+      static_cast<double>(posted.firing));
+}
+
 }  // namespace
 
 void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
@@ -167,6 +175,7 @@ void WriteMetrics(telemetry::TextWriter& page, const MetricsInput& input) {
   WriteNotices(page, input.receivers);
   WriteLag(page, input.lag);
   WritePulse(page, input.pulse);
+  WritePosted(page, input.posted);
 }
 
 }  // namespace atalaya::alertd

@@ -8,6 +8,7 @@
 #include "alertd/notify/counters.h"
 #include "alertd/notify/notice_lag.h"
 #include "alertd/pulse.h"
+#include "alertd/notify/posted_alerts.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "telemetry/text_writer.h"
 
@@ -28,6 +29,7 @@ struct MetricsInput {
   std::vector<ReceiverCounters> receivers;
   LagHistograms lag;
   PulseFigures pulse;
+  PostedFigures posted;
 };
 
 // alertd's own families, those of the history aside (docs/reference/cloud_alertd.md lists them).

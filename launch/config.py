@@ -52,6 +52,16 @@ server = "{HOST}:{ports['mqtt']}"
 [rules]
 files = ["{ROOT}/rules/*.toml"]
 
+[[inhibit_rule]]
+source_matchers = ['alertname="ServerDown"']
+target_matchers = ['alertname=~"ServerUnreachable|ServerHung"']
+equal = ["server"]
+
+[[inhibit_rule]]
+source_matchers = ['alertname="DiskSpaceCritical"']
+target_matchers = ['alertname="DiskSpaceLow"']
+equal = ["instance", "mountpoint"]
+
 [[receiver]]
 name = "terminal"
 stdout = true

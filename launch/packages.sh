@@ -6,7 +6,7 @@ BUILD_PACKAGES=(
   g++ cmake ninja-build ccache pkg-config
   prometheus-cpp-dev libcivetweb-dev libcurl4-openssl-dev libspdlog-dev libfmt-dev libtomlplusplus-dev
   libcli11-dev nlohmann-json3-dev libexpected-dev libre2-dev libdeflate-dev libsqlite3-dev libssl-dev libsodium-dev
-  libyaml-cpp-dev
+  libyaml-cpp-dev libhowardhinnant-date-dev
 )
 command -v npm >/dev/null || BUILD_PACKAGES+=(nodejs npm)  # For the page's charts; an npm from elsewhere will do.
 RUN_PACKAGES=(python3 python3-aiosmtpd)  # The supervisor behind ./up, and the mail server of a drill.

@@ -1,23 +1,20 @@
-// Alertmanager's API v2 as far as amtool and other clients need it: what fires, who hears of it,
-// and silences.
+// Alertmanager's API v2 as far as amtool, Prometheus and other clients need it: what fires, who
+// hears of it, silences, and alerts that others post.
 
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "alertd/api/alertmanager_input.h"
 #include "alertd/api/answer.h"
 #include "alertd/api/handlers.h"
 #include "base/version.h"
-#include "promql/parser.h"
 #include "promql/regex.h"
 
 namespace atalaya::alertd {
 namespace {
 
-using Json = nlohmann::json;
 using telemetry::Matcher;
-using Matchers = std::vector<promql::CompiledMatcher>;
 
 constexpr std::string_view kSilencePrefix = "/api/v2/silence/";
 constexpr char kNotEnded[] = "0001-01-01T00:00:00.000Z";
@@ -51,24 +48,11 @@ HttpResponse NotAllowed(std::string allowed) {
   return response;
 }
 
-// `filter`: each a matcher such as alertname="Down", all of which must hold.
-Result<Matchers> ReadFilters(const Params& params) {
-  Matchers matchers;
-  for (const std::string& text : params.All("filter")) {
-    const Result<promql::ExprPtr> expr = promql::Parse(fmt::format("any{{{}}}", text));
-    if (!expr || (*expr)->kind != promql::Expr::Kind::kSelector)
-      return Fail(ErrorCode::kInvalid, "filter: {} is no matcher such as alertname=\"Down\"", text);
-    for (const Matcher& matcher : static_cast<const promql::Selector&>(**expr).matchers) {
-      if (matcher.name != telemetry::kMetricName) matchers.emplace_back(matcher);
-    }
-  }
-  return matchers;
-}
+constexpr char kNotJson[] = "Content-Type: expected application/json";
 
-bool Holds(const Matchers& matchers, const telemetry::Labels& labels) {
-  return std::all_of(matchers.begin(), matchers.end(), [&](const promql::CompiledMatcher& matcher) {
-    return matcher.Matches(labels);
-  });
+// A web page of another site can post forms and text, and nothing else without asking.
+bool IsJson(const HttpRequest& request) {
+  return request.Header("content-type").starts_with(kJsonType);
 }
 
 void WriteStrings(JsonWriter& writer, std::string_view key, const std::vector<std::string>& texts) {
@@ -102,78 +86,11 @@ void WriteSilence(JsonWriter& writer, const Silence& silence, std::int64_t now_m
   writer.Field("createdBy", silence.created_by).Field("comment", silence.comment).EndObject();
 }
 
-Result<std::string> TextOf(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return std::string();
-  if (!found->is_string()) return Fail(ErrorCode::kInvalid, "{}: expected a string", key);
-  return found->get<std::string>();
-}
-
-Result<std::int64_t> TimeOf(const Json& object, const char* key) {
-  const Result<std::string> text = TextOf(object, key);
-  if (!text) return Forward(text.error());
-  const std::optional<std::int64_t> time_ms = ParseApiTime(*text);
-  if (!time_ms)
-    return Fail(ErrorCode::kInvalid, "{}: expected a time such as 2026-11-21T20:10:51Z", key);
-  return *time_ms;
-}
-
-Result<bool> FlagOf(const Json& object, const char* key, bool otherwise) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return otherwise;
-  if (!found->is_boolean()) return Fail(ErrorCode::kInvalid, "{}: expected true or false", key);
-  return found->get<bool>();
-}
-
-Result<Matcher> ReadMatcher(const Json& object) {
-  if (!object.is_object()) return Fail(ErrorCode::kInvalid, "matchers: expected objects");
-  const Result<std::string> name = TextOf(object, "name");
-  if (!name) return Forward(name.error());
-  const Result<std::string> value = TextOf(object, "value");
-  if (!value) return Forward(value.error());
-  const Result<bool> regex = FlagOf(object, "isRegex", false);
-  if (!regex) return Forward(regex.error());
-  const Result<bool> equal = FlagOf(object, "isEqual", true);
-  if (!equal) return Forward(equal.error());
-  const auto kind = *regex ? (*equal ? Matcher::Kind::kRegex : Matcher::Kind::kNotRegex)
-                           : (*equal ? Matcher::Kind::kEqual : Matcher::Kind::kNotEqual);
-  return Matcher{kind, *name, *value};
-}
-
-Result<Silence> ReadSilence(std::string_view body) {
-  const Json object = Json::parse(body, nullptr, false);
-  if (!object.is_object()) return Fail(ErrorCode::kInvalid, "body: expected a silence as JSON");
-  Silence silence;
-  const std::pair<const char*, std::string*> texts[] = {
-      {"id", &silence.id}, {"createdBy", &silence.created_by}, {"comment", &silence.comment}};
-  for (const auto& [key, to] : texts) {
-    Result<std::string> text = TextOf(object, key);
-    if (!text) return Forward(text.error());
-    *to = std::move(*text);
-  }
-  const std::pair<const char*, std::int64_t*> times[] = {{"startsAt", &silence.starts_ms},
-                                                         {"endsAt", &silence.ends_ms}};
-  for (const auto& [key, to] : times) {
-    const Result<std::int64_t> time_ms = TimeOf(object, key);
-    if (!time_ms) return Forward(time_ms.error());
-    *to = *time_ms;
-  }
-  const auto matchers = object.find("matchers");
-  if (matchers == object.end() || !matchers->is_array())
-    return Fail(ErrorCode::kInvalid, "matchers: expected a list");
-  for (const Json& each : *matchers) {
-    Result<Matcher> matcher = ReadMatcher(each);
-    if (!matcher) return Forward(matcher.error());
-    silence.matchers.push_back(std::move(*matcher));
-  }
-  return silence;
-}
-
 // A silence is found by its own matchers, as if they were labels.
 bool SilenceMatches(const Matchers& filters, const Silence& silence) {
   telemetry::Labels labels;
   for (const Matcher& matcher : silence.matchers) labels.Set(matcher.name, matcher.value);
-  return Holds(filters, labels);
+  return filters.Hold(labels);
 }
 
 HttpResponse ListSilences(const ApiContext& context) {
@@ -199,9 +116,7 @@ HttpResponse ListSilences(const ApiContext& context) {
 }
 
 HttpResponse PostSilence(const ApiContext& context, const HttpRequest& request) {
-  // A web page of another site can post forms and text, and nothing else without asking.
-  if (!request.Header("content-type").starts_with(kJsonType))
-    return Refusal(415, "Content-Type: expected application/json");
+  if (!IsJson(request)) return Refusal(415, kNotJson);
   Result<Silence> silence = ReadSilence(request.body);
   if (!silence) return Refusal(silence.error());
   const Result<std::string> id = context.options.silences->Set(std::move(*silence));
@@ -228,15 +143,8 @@ HttpResponse OneSilence(const ApiContext& context, const HttpRequest& request) {
 
 // Alerts --------------------------------------------------------------------------------------
 
-struct FiringAlert {
-  Alert alert;  // As it is told.
-  std::vector<std::string> receivers;
-  std::vector<std::string> silenced_by;
-};
-
 struct AlertFilters {
-  bool active = true;
-  bool silenced = true;
+  bool active = true, silenced = true, inhibited = true, muted = true;
   std::optional<promql::Regex> receiver;
   Matchers matchers;
 };
@@ -248,6 +156,8 @@ Result<AlertFilters> ReadAlertFilters(const Params& params) {
   AlertFilters filters;
   filters.active = Flag(params, "active");
   filters.silenced = Flag(params, "silenced");
+  filters.inhibited = Flag(params, "inhibited");
+  filters.muted = Flag(params, "muted");
   if (const std::string receiver = params.Text("receiver"); !receiver.empty()) {
     Result<promql::Regex> pattern = promql::Regex::Compile(receiver);
     if (!pattern) return Fail(ErrorCode::kInvalid, "receiver: {}", pattern.error().message);
@@ -259,79 +169,113 @@ Result<AlertFilters> ReadAlertFilters(const Params& params) {
   return filters;
 }
 
-std::vector<FiringAlert> Firing(const ApiContext& context, const RulesSnapshot& rules,
-                                const AlertFilters& filters) {
-  std::vector<FiringAlert> found;
-  for (const RuleStatus& rule : rules.rules) {
-    for (const Alert& own : rule.alerts) {
-      if (own.state != AlertState::kFiring) continue;
-      Alert alert = context.options.outside(own);
-      if (!Holds(filters.matchers, alert.labels)) continue;
-      FiringAlert firing{std::move(alert), {}, {}};
-      firing.receivers = context.options.receivers(firing.alert);
-      firing.silenced_by = context.options.silences->Covering(firing.alert.labels);
-      if (!(firing.silenced_by.empty() ? filters.active : filters.silenced)) continue;
-      if (filters.receiver &&
-          std::none_of(firing.receivers.begin(), firing.receivers.end(),
-                       [&](const std::string& name) { return filters.receiver->Matches(name); }))
-        continue;
-      found.push_back(std::move(firing));
-    }
-  }
-  return found;
+// Of one group, or of all; `muted_by` is that of the same.
+bool IsSuppressed(const AlertView& view, const std::vector<std::string>& muted_by) {
+  return !view.silenced_by.empty() || view.inhibited_by || !muted_by.empty();
 }
 
-void WriteFiring(JsonWriter& writer, const FiringAlert& firing, const RulesSnapshot& rules) {
-  const Alert& alert = firing.alert;
+bool Passes(const AlertFilters& filters, const AlertView& view) {
+  const std::vector<std::string> muted_by = view.MutedBy();
+  if (!filters.active && !IsSuppressed(view, muted_by)) return false;
+  if (!filters.silenced && !view.silenced_by.empty()) return false;
+  if (!filters.inhibited && view.inhibited_by) return false;
+  if (!filters.muted && !muted_by.empty()) return false;
+  const std::vector<std::string> receivers = view.Receivers();
+  return filters.matchers.Hold(view.alert.labels) &&
+         (!filters.receiver ||
+          std::any_of(receivers.begin(), receivers.end(),
+                      [&](const std::string& name) { return filters.receiver->Matches(name); }));
+}
+
+std::vector<AlertView> FiringViews(const ApiContext& context, const RulesSnapshot& rules,
+                                   const AlertFilters& filters) {
+  std::vector<Alert> firing;
+  for (const RuleStatus& rule : rules.rules) {
+    for (const Alert& alert : rule.alerts) {
+      if (alert.state == AlertState::kFiring) firing.push_back(alert);
+    }
+  }
+  std::vector<AlertView> views = context.options.view(std::move(firing));
+  std::erase_if(views, [&](const AlertView& view) { return !Passes(filters, view); });
+  return views;
+}
+
+void WriteView(JsonWriter& writer, const AlertView& view, const std::vector<std::string>& muted_by,
+               const RulesSnapshot& rules) {
+  const Alert& alert = view.alert;
   writer.BeginObject().Key("annotations").BeginObject();
   for (const auto& [name, text] : alert.annotations) writer.Field(name, text);
   writer.EndObject().Field("endsAt", kNotEnded);
   writer.Field("fingerprint", fmt::format("{:016x}", alert.Fingerprint()));
   writer.Key("receivers").BeginArray();
-  for (const std::string& name : firing.receivers)
+  for (const std::string& name : view.Receivers())
     writer.BeginObject().Field("name", name).EndObject();
   writer.EndArray().Field("startsAt", FormatRfc3339(alert.fired_at_ms));
   writer.Key("status").BeginObject();
-  WriteStrings(writer, "inhibitedBy", {});
-  WriteStrings(writer, "silencedBy", firing.silenced_by);
-  writer.Field("state", firing.silenced_by.empty() ? "active" : "suppressed").EndObject();
+  std::vector<std::string> inhibited_by;
+  if (view.inhibited_by) inhibited_by.push_back(fmt::format("{:016x}", *view.inhibited_by));
+  WriteStrings(writer, "inhibitedBy", inhibited_by);
+  WriteStrings(writer, "mutedBy", muted_by);
+  WriteStrings(writer, "silencedBy", view.silenced_by);
+  writer.Field("state", IsSuppressed(view, muted_by) ? "suppressed" : "active").EndObject();
   writer.Field("updatedAt", FormatRfc3339(rules.evaluated_at_ms));
-  writer.Field("generatorURL", "").Key("labels").Labels(alert.labels).EndObject();
+  writer.Field("generatorURL", alert.generator_url).Key("labels").Labels(alert.labels).EndObject();
 }
 
-using FiringWriter =
-    std::function<void(JsonWriter&, const std::vector<FiringAlert>&, const RulesSnapshot&)>;
+using ViewsWriter =
+    std::function<void(JsonWriter&, const std::vector<AlertView>&, const RulesSnapshot&)>;
 
-HttpResponse AnswerFiring(const ApiContext& context, const FiringWriter& write) {
+HttpResponse AnswerFiring(const ApiContext& context, const ViewsWriter& write) {
   const Result<AlertFilters> filters = ReadAlertFilters(context.params);
   if (!filters) return Refusal(filters.error());
   const std::shared_ptr<const RulesSnapshot> rules = context.options.rules();
   JsonWriter writer;
   writer.BeginArray();
-  write(writer, Firing(context, *rules, *filters), *rules);
+  write(writer, FiringViews(context, *rules, *filters), *rules);
   writer.EndArray();
   return Answer(writer);
 }
 
-void WriteFlat(JsonWriter& writer, const std::vector<FiringAlert>& alerts,
+void WriteFlat(JsonWriter& writer, const std::vector<AlertView>& views,
                const RulesSnapshot& rules) {
-  for (const FiringAlert& firing : alerts) WriteFiring(writer, firing, rules);
+  for (const AlertView& view : views) WriteView(writer, view, view.MutedBy(), rules);
 }
 
-// As notices are grouped: for each receiver, by alertname.
-void WriteGroups(JsonWriter& writer, const std::vector<FiringAlert>& alerts,
+// As notices are made: for each group and receiver of it.
+void WriteGroups(JsonWriter& writer, const std::vector<AlertView>& views,
                  const RulesSnapshot& rules) {
-  std::map<std::pair<std::string, std::string>, std::vector<const FiringAlert*>> groups;
-  for (const FiringAlert& firing : alerts) {
-    for (const std::string& receiver : firing.receivers)
-      groups[{std::string(firing.alert.labels.Get("alertname")), receiver}].push_back(&firing);
+  struct Member {
+    const AlertView* view;
+    const AlertView::Group* group;
+  };
+  std::map<std::pair<std::string, std::string>, std::vector<Member>> groups;
+  for (const AlertView& view : views) {
+    for (const AlertView::Group& group : view.groups) {
+      for (const std::string& receiver : group.receivers)
+        groups[{group.key, receiver}].push_back({&view, &group});
+    }
   }
   for (const auto& [key, members] : groups) {
     writer.BeginObject().Key("alerts").BeginArray();
-    for (const FiringAlert* firing : members) WriteFiring(writer, *firing, rules);
-    writer.EndArray().Key("labels").BeginObject().Field("alertname", key.first).EndObject();
+    for (const Member& member : members)
+      WriteView(writer, *member.view, member.group->muted_by, rules);
+    writer.EndArray().Key("labels").Labels(members.front().group->labels);
     writer.Key("receiver").BeginObject().Field("name", key.second).EndObject().EndObject();
   }
+}
+
+HttpResponse PostAlerts(const ApiContext& context, const HttpRequest& request) {
+  if (!IsJson(request)) return Refusal(415, kNotJson);
+  Result<std::vector<PostedAlert>> alerts = ReadPostedAlerts(
+      request.body, context.options.clock->NowMs(), context.options.routing()->resolve_timeout);
+  if (!alerts) {
+    context.options.posted->CountRefused(1);
+    return Refusal(alerts.error());
+  }
+  const Status posted = context.options.posted->Post(std::move(*alerts));
+  context.options.on_posted();
+  if (!posted) return Refusal(posted.error());
+  return {200, kJsonType, "", {}};
 }
 
 // The program ------------------------------------------------------------------------------------
@@ -353,8 +297,8 @@ HttpResponse AnswerStatusV2(const ApiContext& context) {
 HttpResponse AnswerReceivers(const ApiContext& context) {
   JsonWriter writer;
   writer.BeginArray();
-  for (const std::string& name : context.options.receivers(Alert()))
-    writer.BeginObject().Field("name", name).EndObject();
+  for (const ReceiverConfig& receiver : context.options.routing()->receivers)
+    writer.BeginObject().Field("name", receiver.name).EndObject();
   writer.EndArray();
   return Answer(writer);
 }
@@ -363,7 +307,8 @@ HttpResponse AnswerReceivers(const ApiContext& context) {
 
 HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& request) {
   const ApiOptions& options = context.options;
-  if (options.silences == nullptr || !options.rules || !options.receivers || !options.outside)
+  if (options.silences == nullptr || !options.rules || !options.view || !options.routing ||
+      options.posted == nullptr)
     return Refusal(404, "there are no notices here");
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path.starts_with(kSilencePrefix)) {
@@ -375,7 +320,9 @@ HttpResponse AnswerAlertmanager(const ApiContext& context, const HttpRequest& re
     if (request.method == "POST") return PostSilence(context, request);
     return reads ? ListSilences(context) : NotAllowed("GET, HEAD, POST");
   }
-  if (!reads) return NotAllowed("GET, HEAD");
+  if (request.path == "/api/v2/alerts" && request.method == "POST")
+    return PostAlerts(context, request);
+  if (!reads) return NotAllowed(request.path == "/api/v2/alerts" ? "GET, HEAD, POST" : "GET, HEAD");
   if (request.path == "/api/v2/alerts") return AnswerFiring(context, WriteFlat);
   if (request.path == "/api/v2/alerts/groups") return AnswerFiring(context, WriteGroups);
   if (request.path == "/api/v2/receivers") return AnswerReceivers(context);

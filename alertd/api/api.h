@@ -11,6 +11,8 @@
 #include "alertd/api/refusals.h"
 #include "alertd/collect/collector.h"
 #include "alertd/notify/outbox.h"
+#include "alertd/notify/posted_alerts.h"
+#include "alertd/notify/routing.h"
 #include "alertd/notify/silence_book.h"
 #include "alertd/rules/rule_snapshot.h"
 #include "base/clock.h"
@@ -38,10 +40,13 @@ struct ApiOptions {
   std::function<std::vector<telemetry::FamilyMetadata>()> metadata;  // By name.
   std::function<std::shared_ptr<const RulesSnapshot>()> rules;       // Never null.
   std::function<Result<std::vector<OutboxRow>>(const OutboxQuery&)> notices;
-  std::function<Alert(const Alert&)> outside;                       // An alert as notices tell it.
-  std::function<std::vector<std::string>(const Alert&)> receivers;  // Who hears of it, by name.
-  SilenceBook* silences = nullptr;  // Not owned; null: there are none.
-  std::function<Status()> ready;    // Its error becomes the text of a 503 from /-/ready.
+  // How the firing alerts of rules, and those that were posted, stand.
+  std::function<std::vector<AlertView>(std::vector<Alert>)> view;
+  std::function<std::shared_ptr<const Routing>()> routing;  // Never null.
+  PostedAlerts* posted = nullptr;                           // Not owned; null: nobody may post.
+  std::function<void()> on_posted;                          // Some were.
+  SilenceBook* silences = nullptr;                          // Not owned; null: there are none.
+  std::function<Status()> ready;  // Its error becomes the text of a 503 from /-/ready.
   std::function<void(telemetry::TextWriter&)>
       metrics;  // Families for /metrics, beside the store's.
 };
@@ -56,7 +61,7 @@ struct ApiOptions {
 // nothing of anybody: the page's own files, /-/healthy and /-/ready; and /metrics for programs of
 // this machine (a request from loopback that no proxy has passed on, as X-Forwarded-For would
 // tell), so that scrapers need no secret. Alertmanager's API v2 is answered for alerts, receivers
-// and silences, so that amtool works. Source: the HTTP API chapter of the Prometheus 3.x
+// and silences, so that amtool works and a Prometheus can send its alerts. Source: the HTTP API chapter of the Prometheus 3.x
 // documentation; Alertmanager's OpenAPI file.
 //
 // Threads: Handle from any, several at once; blocks as long as a query takes.

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <unordered_map>
 
 #include "alertd/notify/enqueue.h"
+#include "alertd/notify/group_store.h"
 #include "alertd/notify/notice.h"
 #include "alertd/notify/outbox_store.h"
 #include "base/check.h"
@@ -21,234 +24,337 @@ std::uint64_t RandomBits() {
   return value;
 }
 
-bool IsDrill(const Alert& alert) { return alert.labels.Get("drill") == "true"; }
+using ByFingerprint = std::unordered_map<std::uint64_t, const Alert*>;
 
-bool IsFiring(const Alert& alert) { return alert.state == AlertState::kFiring; }
-
-bool IsResolved(const Alert& alert) {
-  return alert.state == AlertState::kInactive && alert.resolved_at_ms != 0;
+ByFingerprint IndexAlerts(const std::vector<Alert>& alerts) {
+  ByFingerprint index;
+  for (const Alert& alert : alerts) index.emplace(alert.Fingerprint(), &alert);
+  return index;
 }
 
-telemetry::Labels GroupLabels(const Alert& alert) {
-  telemetry::Labels labels;
-  labels.Set("alertname", CutText(alert.labels.Get("alertname"), kMaxLabelBytes));
-  return labels;
+const Alert* FindAlert(const ByFingerprint& index, std::uint64_t fingerprint) {
+  const auto found = index.find(fingerprint);
+  return found == index.end() ? nullptr : found->second;
 }
 
-std::string GroupKey(const telemetry::Labels& group_labels) {
-  return fmt::format("{{}}:{}", group_labels.ToString());
-}
-
-bool Wants(const DispatcherOptions& options, const ReceiverConfig& receiver, const Alert& alert) {
-  if (receiver.drill) return IsDrill(alert);
-  // A resolved drill is told whoever heard of its firing, whatever the setting is now.
-  return !IsDrill(alert) || options.drill_notify || IsResolved(alert);
-}
-
-// The changed alerts of one group, as one receiver is to hear of them.
 struct Group {
-  telemetry::Labels labels;
-  std::vector<NoticeAlert> resolved;
-  std::int64_t event_ns = 0;  // The earliest known.
+  GroupRow row;
+  const Route* route = nullptr;  // Null where the routes no longer make it.
+  std::vector<const Alert*> firing;
+  bool is_new = false;
+  bool is_urgent = false;  // An immediate alert may be news.
 };
 
-// One receiver's part of one Process call.
-class ReceiverPass {
- public:
-  ReceiverPass(const DispatcherOptions& options, const ReceiverConfig& receiver,
-               SqliteDatabase& database, std::int64_t now_ms)
-      : options_(options), receiver_(receiver), database_(database), now_ms_(now_ms) {}
+// What one receiver is to hear of one group.
+struct News {
+  std::vector<const Alert*> firing;  // All that it may hear of,
+  std::vector<const Alert*> fresh;   // and those among them that it does not know.
+  std::vector<ToldAlert> ended;
+  std::size_t still_known = 0;  // That it was told of, and that have not ended.
+};
 
-  Result<std::size_t> Run(std::span<const Alert> changed);
+// One Process call.
+class Pass {
+ public:
+  Pass(const DispatcherOptions& options, SqliteDatabase& database, const AlertsNow& alerts,
+       std::int64_t now_ms)
+      : options_(options),
+        routing_(*options.routing),
+        database_(database),
+        alerts_(alerts),
+        now_ms_(now_ms),
+        firing_(IndexAlerts(alerts.firing)),
+        resolved_(IndexAlerts(alerts.resolved)),
+        ended_(IndexAlerts(alerts.ended)),
+        inhibitions_(routing_.inhibit_rules, alerts.firing) {}
+
+  Result<std::size_t> Run();
+  std::optional<std::int64_t> next_due_ms() const { return next_due_ms_; }
 
  private:
-  bool IsSilenced(const Alert& alert) const;
-  Status TakeFiring(const Alert& alert);
-  Status TakeResolved(const Alert& alert);
-  Result<std::optional<std::int64_t>> FiredAt(const std::string& group_key,
-                                              std::uint64_t fingerprint);
-  Group& Change(const Alert& alert);
-  Result<std::vector<NoticeAlert>> StillFiring(const std::string& group_key);
-  Result<std::string> ThreadId(const std::string& group_key, const std::string& notice_id,
-                               bool ends);
-  Result<std::size_t> Write(const std::string& group_key, Group& group);
-  std::string NewId() const;
+  Status FindGroups();
+  void PlaceFiring(const Alert& alert, const Route& route);
+  Status Look(Group& group);
+  bool IsDue(const Group& group) const;
+  std::chrono::milliseconds IntervalOf(const Group& group) const;
+  Result<bool> Flush(const Group& group, bool due);
+  bool IsUrgent(const News& news) const;
+  Result<std::vector<std::string>> ReceiversOf(const Group& group);
+  Result<News> FindNews(const Group& group, const ReceiverConfig& receiver);
+  bool IsQuiet(const Alert& alert);
+  Result<std::size_t> Tell(const Group& group, const ReceiverConfig& receiver, const News& news);
+  Status Remember(const Group& group, const ReceiverConfig& receiver, const News& news);
+  Result<NoticeAlert> HowItEnded(const ToldAlert& told) const;
+  std::int64_t EventNs(const News& news) const;
+  Status DropBeyondLimit();
 
   const DispatcherOptions& options_;
-  const ReceiverConfig& receiver_;
+  const Routing& routing_;
   SqliteDatabase& database_;
-  std::int64_t now_ms_;
-  std::map<std::string, Group> groups_;  // By key.
+  const AlertsNow& alerts_;
+  const std::int64_t now_ms_;
+  const ByFingerprint firing_, resolved_, ended_;
+  const Inhibitions inhibitions_;
+  std::unordered_map<const Alert*, bool> quiet_;  // As far as asked.
+  std::map<std::string, Group> groups_;           // By key.
+  std::set<std::string> written_to_;              // Receivers.
+  std::size_t written_ = 0;                       // Rows.
+  std::optional<std::int64_t> next_due_ms_;
 };
 
-Result<std::size_t> ReceiverPass::Run(std::span<const Alert> changed) {
-  for (const Alert& alert : changed) {
-    if (!Wants(options_, receiver_, alert)) continue;
-    Status taken;
-    if (IsFiring(alert) && !IsSilenced(alert)) taken = TakeFiring(alert);
-    if (IsResolved(alert)) taken = TakeResolved(alert);
-    if (!taken) return Forward(taken.error());
+Result<std::size_t> Pass::Run() {
+  if (Status found = FindGroups(); !found) return Forward(found.error());
+  for (auto& [key, group] : groups_) {
+    if (Status looked = Look(group); !looked) return Forward(looked.error());
   }
-  std::size_t written = 0;
-  for (auto& [group_key, group] : groups_) {
-    const Result<std::size_t> rows = Write(group_key, group);
-    if (!rows) return rows;
-    written += *rows;
-  }
-  if (written == 0) return written;
-  const Result<std::int64_t> dropped =
-      DropOldest(database_, receiver_.name, options_.max_waiting_per_receiver, now_ms_);
-  if (!dropped) return Forward(dropped.error());
-  if (*dropped > 0) {
-    LogError("receiver \"{}\": {} oldest notices dropped: more than {} wait", receiver_.name,
-             *dropped, options_.max_waiting_per_receiver);
-    if (options_.counters != nullptr)
-      options_.counters->AddDropped(receiver_.name, static_cast<std::uint64_t>(*dropped));
-  }
-  return written;
+  if (Status dropped = DropBeyondLimit(); !dropped) return Forward(dropped.error());
+  return written_;
 }
 
-bool ReceiverPass::IsSilenced(const Alert& alert) const {
-  return options_.silences != nullptr && !options_.silences->Covering(alert.labels).empty();
-}
-
-Status ReceiverPass::TakeFiring(const Alert& alert) {
-  const std::string group_key = GroupKey(GroupLabels(alert));
-  const Result<std::optional<std::int64_t>> known = FiredAt(group_key, alert.Fingerprint());
-  if (!known) return Forward(known.error());
-  if (*known == alert.fired_at_ms) return {};
-  Result<SqliteStatement> insert = database_.Prepare(
-      "INSERT OR REPLACE INTO notified (receiver, fingerprint, group_key, fired_at_ms, alert) "
-      "VALUES (?1, ?2, ?3, ?4, ?5)");
-  if (!insert) return Forward(insert.error());
-  const std::string encoded = EncodeNoticeAlert(MakeNoticeAlert(alert));
-  const Status stored = insert->Bind(1, std::string_view(receiver_.name))
-                            .Bind(2, static_cast<std::int64_t>(alert.Fingerprint()))
-                            .Bind(3, std::string_view(group_key))
-                            .Bind(4, alert.fired_at_ms)
-                            .Bind(5, std::string_view(encoded))
-                            .Run();
-  if (stored) Change(alert);
-  return stored;
-}
-
-Status ReceiverPass::TakeResolved(const Alert& alert) {
-  const std::string group_key = GroupKey(GroupLabels(alert));
-  const Result<std::optional<std::int64_t>> known = FiredAt(group_key, alert.Fingerprint());
-  if (!known) return Forward(known.error());
-  if (!*known) return {};
-  Result<SqliteStatement> remove = database_.Prepare(
-      "DELETE FROM notified WHERE receiver = ?1 AND group_key = ?2 AND fingerprint = ?3");
-  if (!remove) return Forward(remove.error());
-  const Status removed = remove->Bind(1, std::string_view(receiver_.name))
-                             .Bind(2, std::string_view(group_key))
-                             .Bind(3, static_cast<std::int64_t>(alert.Fingerprint()))
-                             .Run();
-  if (!removed) return removed;
-  NoticeAlert told = MakeNoticeAlert(alert);
-  told.starts_ms = **known;  // The episode that the receiver knows.
-  Change(alert).resolved.push_back(std::move(told));
+Status Pass::FindGroups() {
+  Result<std::vector<GroupRow>> rows = LoadGroups(database_);
+  if (!rows) return Forward(rows.error());
+  for (GroupRow& row : *rows) groups_[row.key].row = row;
+  for (const Alert& alert : alerts_.resolved) {
+    const Result<std::vector<std::string>> keys = MarkEnded(database_, alert);
+    if (!keys) return Forward(keys.error());
+    for (const std::string& key : *keys) {
+      const auto group = groups_.find(key);
+      if (group != groups_.end() && alert.immediate) group->second.is_urgent = true;
+    }
+  }
+  for (const Alert& alert : alerts_.firing) {
+    if (FindAlert(firing_, alert.Fingerprint()) != &alert) continue;  // There is one like it.
+    for (const Route* route : RoutesOf(routing_, alert.labels)) PlaceFiring(alert, *route);
+  }
   return {};
 }
 
-Result<std::optional<std::int64_t>> ReceiverPass::FiredAt(const std::string& group_key,
-                                                          std::uint64_t fingerprint) {
-  Result<SqliteStatement> select = database_.Prepare(
-      "SELECT fired_at_ms FROM notified WHERE receiver = ?1 AND group_key = ?2 AND "
-      "fingerprint = ?3");
-  if (!select) return Forward(select.error());
-  const Result<bool> found = select->Bind(1, std::string_view(receiver_.name))
-                                 .Bind(2, std::string_view(group_key))
-                                 .Bind(3, static_cast<std::int64_t>(fingerprint))
-                                 .Step();
-  if (!found) return Forward(found.error());
-  if (!*found) return std::nullopt;
-  return std::optional(select->Integer(0));
-}
-
-Group& ReceiverPass::Change(const Alert& alert) {
-  const telemetry::Labels labels = GroupLabels(alert);
-  Group& group = groups_[GroupKey(labels)];
-  group.labels = labels;
-  if (alert.event_ns != 0 && (group.event_ns == 0 || alert.event_ns < group.event_ns))
-    group.event_ns = alert.event_ns;
-  return group;
-}
-
-Result<std::vector<NoticeAlert>> ReceiverPass::StillFiring(const std::string& group_key) {
-  Result<SqliteStatement> select =
-      database_.Prepare("SELECT alert FROM notified WHERE receiver = ?1 AND group_key = ?2");
-  if (!select) return Forward(select.error());
-  select->Bind(1, std::string_view(receiver_.name)).Bind(2, std::string_view(group_key));
-  std::vector<NoticeAlert> alerts;
-  while (true) {
-    const Result<bool> more = select->Step();
-    if (!more) return Forward(more.error());
-    if (!*more) return alerts;
-    Result<NoticeAlert> alert = DecodeNoticeAlert(select->Text(0));
-    if (!alert) return Forward(alert.error());
-    alerts.push_back(std::move(*alert));
+void Pass::PlaceFiring(const Alert& alert, const Route& route) {
+  telemetry::Labels labels = GroupLabels(route, alert.labels);
+  std::string key = GroupKey(route, labels);
+  const auto [place, is_new] = groups_.try_emplace(key);
+  Group& group = place->second;
+  const std::int64_t wait_ms = route.group_wait.count();
+  if (is_new) {
+    group.row = {std::move(key), std::move(labels), now_ms_ + wait_ms};
+    group.is_new = true;
   }
+  // One that has fired for so long already has waited enough.
+  if (group.is_new && alert.fired_at_ms + wait_ms <= now_ms_) group.row.next_flush_ms = now_ms_;
+  group.route = &route;
+  group.firing.push_back(&alert);
+  group.is_urgent = group.is_urgent || alert.immediate;
 }
 
-// The id that this group's notices refer to: that of the one which began its trouble. `ends`
-// forgets it after this notice.
-Result<std::string> ReceiverPass::ThreadId(const std::string& group_key,
-                                           const std::string& notice_id, bool ends) {
-  Result<SqliteStatement> insert = database_.Prepare(
-      "INSERT OR IGNORE INTO notified_group (receiver, group_key, thread_id) VALUES (?1, ?2, ?3)");
-  if (!insert) return Forward(insert.error());
-  const Status inserted = insert->Bind(1, std::string_view(receiver_.name))
-                              .Bind(2, std::string_view(group_key))
-                              .Bind(3, std::string_view(notice_id))
-                              .Run();
-  if (!inserted) return Forward(inserted.error());
-  Result<SqliteStatement> select = database_.Prepare(
-      "SELECT thread_id FROM notified_group WHERE receiver = ?1 AND group_key = ?2");
-  if (!select) return Forward(select.error());
-  const Result<bool> found =
-      select->Bind(1, std::string_view(receiver_.name)).Bind(2, std::string_view(group_key)).Step();
-  if (!found) return Forward(found.error());
-  std::string thread_id = *found ? select->Text(0) : notice_id;
-  if (!ends) return thread_id;
-  select->Reset();
-  Result<SqliteStatement> remove =
-      database_.Prepare("DELETE FROM notified_group WHERE receiver = ?1 AND group_key = ?2");
-  if (!remove) return Forward(remove.error());
-  const Status removed =
-      remove->Bind(1, std::string_view(receiver_.name)).Bind(2, std::string_view(group_key)).Run();
-  if (!removed) return Forward(removed.error());
-  return thread_id;
+std::chrono::milliseconds Pass::IntervalOf(const Group& group) const {
+  return (group.route != nullptr ? *group.route : routing_.root).group_interval;
 }
 
-Result<std::size_t> ReceiverPass::Write(const std::string& group_key, Group& group) {
-  Result<std::vector<NoticeAlert>> alerts = StillFiring(group_key);
-  if (!alerts) return Forward(alerts.error());
+bool Pass::IsDue(const Group& group) const {
+  // A time further ahead than any wait means that the clock was set back.
+  const std::chrono::milliseconds wait =
+      group.route != nullptr ? group.route->group_wait : std::chrono::milliseconds(0);
+  const std::int64_t farthest_ms = now_ms_ + std::max(wait, IntervalOf(group)).count();
+  return group.row.next_flush_ms <= now_ms_ || group.row.next_flush_ms > farthest_ms;
+}
+
+// Flushes the group where it is time.
+Status Pass::Look(Group& group) {
+  const bool due = IsDue(group);
+  bool changed = group.is_new;
+  if (due || group.is_urgent) {
+    const std::size_t before = written_;
+    const Result<bool> is_known = Flush(group, due);
+    if (!is_known) return Forward(is_known.error());
+    if (group.firing.empty() && !*is_known) return DeleteGroup(database_, group.row.key);
+    if (due || written_ > before) {
+      group.row.next_flush_ms = now_ms_ + IntervalOf(group).count();
+      changed = true;
+    }
+  }
+  const std::int64_t next_ms = group.row.next_flush_ms;
+  next_due_ms_ = std::min(next_due_ms_.value_or(next_ms), next_ms);
+  return changed ? SaveGroup(database_, group.row) : Status();
+}
+
+// Tells each receiver what is new, or where the group is not due what is immediate. Whether any
+// knows of an alert of the group, then.
+Result<bool> Pass::Flush(const Group& group, bool due) {
+  const Result<std::vector<std::string>> names = ReceiversOf(group);
+  if (!names) return Forward(names.error());
+  const bool muted = group.route != nullptr && !MutedBy(routing_, *group.route, now_ms_).empty();
+  bool is_known = false;
+  for (const std::string& name : *names) {
+    const ReceiverConfig* const receiver = FindReceiver(routing_, name);
+    if (receiver == nullptr) continue;  // The deliverer forgets what it was told.
+    const Result<News> news = FindNews(group, *receiver);
+    if (!news) return Forward(news.error());
+    const bool waits = muted || (!due && !IsUrgent(*news));
+    is_known = is_known || news->still_known > 0 || (waits && !news->ended.empty());
+    if (waits) continue;
+    const Result<std::size_t> rows = Tell(group, *receiver, *news);
+    if (!rows) return Forward(rows.error());
+    written_ += *rows;
+  }
+  return is_known;
+}
+
+bool Pass::IsUrgent(const News& news) const {
+  const auto immediate = [](const Alert* alert) { return alert != nullptr && alert->immediate; };
+  return std::any_of(news.fresh.begin(), news.fresh.end(), immediate) ||
+         std::any_of(news.ended.begin(), news.ended.end(), [&](const ToldAlert& told) {
+           return immediate(FindAlert(resolved_, told.fingerprint));
+         });
+}
+
+// Those that the route names, and those that were told when it named others.
+Result<std::vector<std::string>> Pass::ReceiversOf(const Group& group) {
+  Result<std::vector<std::string>> known = LoadToldReceivers(database_, group.row.key);
+  if (!known || group.route == nullptr) return known;
+  std::vector<std::string> names = group.route->receivers;
+  for (std::string& name : *known) {
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool Pass::IsQuiet(const Alert& alert) {
+  const auto [place, is_new] = quiet_.try_emplace(&alert, false);
+  if (is_new) {
+    place->second =
+        inhibitions_.InhibitedBy(alert.labels).has_value() ||
+        (options_.silences != nullptr && !options_.silences->Covering(alert.labels).empty());
+  }
+  return place->second;
+}
+
+Result<News> Pass::FindNews(const Group& group, const ReceiverConfig& receiver) {
+  Result<std::vector<ToldAlert>> told = LoadTold(database_, receiver.name, group.row.key);
+  if (!told) return Forward(told.error());
+  News news;
+  std::map<std::uint64_t, std::int64_t> known;  // Episodes by fingerprint.
+  for (ToldAlert& each : *told) {
+    const Alert* const now = FindAlert(firing_, each.fingerprint);
+    if (each.ended_ms == 0 && now != nullptr && now->fired_at_ms == each.fired_at_ms) {
+      known.emplace(each.fingerprint, each.fired_at_ms);
+    } else {
+      news.ended.push_back(std::move(each));
+    }
+  }
+  news.still_known = known.size();
+  const auto* const receivers = group.route != nullptr ? &group.route->receivers : nullptr;
+  if (receivers == nullptr ||
+      std::find(receivers->begin(), receivers->end(), receiver.name) == receivers->end())
+    return news;
+  for (const Alert* alert : group.firing) {
+    if (!Wants(routing_, receiver, alert->labels) || IsQuiet(*alert)) continue;
+    news.firing.push_back(alert);
+    if (!known.contains(alert->Fingerprint())) news.fresh.push_back(alert);
+  }
+  news.still_known += news.fresh.size();
+  return news;
+}
+
+// How an alert ended that a receiver was told of.
+Result<NoticeAlert> Pass::HowItEnded(const ToldAlert& told) const {
+  Result<NoticeAlert> alert = DecodeNoticeAlert(told.alert);
+  if (!alert) return alert;
+  const Alert* const end = told.ended_ms == 0 ? FindAlert(ended_, told.fingerprint) : nullptr;
+  if (end != nullptr) *alert = MakeNoticeAlert(*end);
+  alert->firing = false;
+  alert->starts_ms = told.fired_at_ms;  // The episode that the receiver knows.
+  if (alert->ends_ms == 0) alert->ends_ms = now_ms_;
+  return alert;
+}
+
+// When the earliest event was seen that this notice comes of without a wait; 0 where there is none.
+std::int64_t Pass::EventNs(const News& news) const {
+  std::int64_t earliest_ns = 0;
+  const auto take = [&earliest_ns](const Alert& alert) {
+    if (alert.event_ns != 0 && (earliest_ns == 0 || alert.event_ns < earliest_ns))
+      earliest_ns = alert.event_ns;
+  };
+  for (const Alert* alert : news.fresh) {
+    if (alert->fired_at_ms == now_ms_) take(*alert);
+  }
+  for (const ToldAlert& told : news.ended) {
+    if (const Alert* const alert = FindAlert(resolved_, told.fingerprint)) take(*alert);
+  }
+  return earliest_ns;
+}
+
+Result<std::size_t> Pass::Tell(const Group& group, const ReceiverConfig& receiver,
+                               const News& news) {
+  Result<std::optional<ToldGroup>> known = LoadToldGroup(database_, receiver.name, group.row.key);
+  if (!known) return Forward(known.error());
+  const bool repeat = *known && !news.firing.empty() && group.route != nullptr &&
+                      now_ms_ - (*known)->told_ms >= group.route->repeat_interval.count();
+  const bool tells_ends = !news.ended.empty() && receiver.send_resolved;
+  if (Status remembered = Remember(group, receiver, news); !remembered)
+    return Forward(remembered.error());
   Notice notice;
-  notice.id = NewId();
-  const Result<std::string> thread_id = ThreadId(group_key, notice.id, alerts->empty());
-  if (!thread_id) return Forward(thread_id.error());
-  notice.thread_id = *thread_id;
-  notice.receiver = receiver_.name;
-  notice.group_key = group_key;
-  notice.group_labels = group.labels;
+  notice.id = fmt::format("msg_{:016x}{:016x}", options_.random(), options_.random());
+  const bool tell = !news.fresh.empty() || tells_ends || repeat;
+  ToldGroup told = known->value_or(ToldGroup{notice.id, now_ms_});
+  if (tell) told.told_ms = now_ms_;
+  Status kept;
+  if (news.still_known == 0) {
+    if (*known) kept = DeleteToldGroup(database_, receiver.name, group.row.key);
+  } else if (tell) {
+    kept = SaveToldGroup(database_, receiver.name, group.row.key, told);
+  }
+  if (!kept) return Forward(kept.error());
+  if (!tell) return 0;
+
+  notice.thread_id = told.thread_id;
+  notice.receiver = receiver.name;
+  notice.group_key = group.row.key;
+  notice.group_labels = group.row.labels;
   notice.created_ms = now_ms_;
-  notice.alerts = std::move(*alerts);
-  if (receiver_.send_resolved)
-    std::move(group.resolved.begin(), group.resolved.end(), std::back_inserter(notice.alerts));
-  if (!receiver_.send_resolved && !group.resolved.empty() && !notice.firing()) return 0;
+  for (const Alert* alert : news.firing) notice.alerts.push_back(MakeNoticeAlert(*alert));
+  for (const ToldAlert& each : news.ended) {
+    if (!tells_ends) break;
+    Result<NoticeAlert> ended = HowItEnded(each);
+    if (!ended) return Forward(ended.error());
+    notice.alerts.push_back(std::move(*ended));
+  }
   ArrangeAlerts(notice);
-  const std::vector<std::string> targets = TargetsOf(receiver_);
-  const EnqueueTimes times{now_ms_, group.event_ns, options_.clock->SteadyNs()};
+  const std::vector<std::string> targets = TargetsOf(receiver);
+  const EnqueueTimes times{now_ms_, EventNs(news), options_.clock->SteadyNs()};
   for (const std::string& target : targets) {
-    if (Status done = EnqueueNotice(database_, receiver_, target, notice, times); !done)
+    if (Status done = EnqueueNotice(database_, receiver, target, notice, times); !done)
       return Forward(done.error());
   }
+  written_to_.insert(receiver.name);
   return targets.size();
 }
 
-std::string ReceiverPass::NewId() const {
-  return fmt::format("msg_{:016x}{:016x}", options_.random(), options_.random());
+// Keeps what the receiver knows from now on.
+Status Pass::Remember(const Group& group, const ReceiverConfig& receiver, const News& news) {
+  for (const ToldAlert& ended : news.ended) {
+    if (Status done = DeleteTold(database_, receiver.name, group.row.key, ended.fingerprint); !done)
+      return done;
+  }
+  for (const Alert* alert : news.fresh) {
+    if (Status done = SaveTold(database_, receiver.name, group.row.key, *alert); !done) return done;
+  }
+  return {};
+}
+
+Status Pass::DropBeyondLimit() {
+  const std::size_t limit = options_.max_waiting_per_receiver;
+  for (const std::string& receiver : written_to_) {
+    const Result<std::int64_t> dropped = DropOldest(database_, receiver, limit, now_ms_);
+    if (!dropped) return Forward(dropped.error());
+    if (*dropped == 0) continue;
+    LogError("receiver \"{}\": {} oldest notices dropped: more than {} wait", receiver, *dropped,
+             limit);
+    if (options_.counters != nullptr)
+      options_.counters->AddDropped(receiver, static_cast<std::uint64_t>(*dropped));
+  }
+  return {};
 }
 
 }  // namespace
@@ -257,24 +363,11 @@ Dispatcher::Dispatcher(DispatcherOptions options) : options_(std::move(options))
   if (!options_.random) options_.random = RandomBits;
 }
 
-std::vector<std::string> Dispatcher::ReceiversOf(const Alert& alert) const {
-  std::vector<std::string> names;
-  for (const ReceiverConfig& receiver : options_.receivers) {
-    if (Wants(options_, receiver, alert)) names.push_back(receiver.name);
-  }
-  return names;
-}
-
-Result<std::size_t> Dispatcher::Process(SqliteDatabase& database, std::span<const Alert> changed,
+Result<std::size_t> Dispatcher::Process(SqliteDatabase& database, const AlertsNow& alerts,
                                         std::int64_t now_ms) {
-  std::size_t written = 0;
-  if (changed.empty()) return written;
-  for (const ReceiverConfig& receiver : options_.receivers) {
-    const Result<std::size_t> rows =
-        ReceiverPass(options_, receiver, database, now_ms).Run(changed);
-    if (!rows) return rows;
-    written += *rows;
-  }
+  Pass pass(options_, database, alerts, now_ms);
+  const Result<std::size_t> written = pass.Run();
+  if (written) next_due_ms_ = pass.next_due_ms();
   return written;
 }
 

@@ -2,14 +2,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "alertd/alert.h"
 #include "alertd/notify/counters.h"
 #include "alertd/notify/outbox.h"
-#include "alertd/notify/receiver_config.h"
+#include "alertd/notify/routing.h"
 #include "alertd/notify/silence_book.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -18,8 +19,7 @@
 namespace atalaya::alertd {
 
 struct DispatcherOptions {
-  std::vector<ReceiverConfig> receivers;
-  bool drill_notify = false;  // Receivers without `drill` hear of alerts labelled drill="true" too.
+  std::shared_ptr<const Routing> routing;  // Complete; required.
   std::size_t max_waiting_per_receiver = kMaxWaitingPerReceiver;
   const SilenceBook* silences = nullptr;  // Not owned; outlives the dispatcher; may be null.
   const Clock* clock = &SystemClock();
@@ -27,37 +27,44 @@ struct DispatcherOptions {
   std::function<std::uint64_t()> random;  // For notice ids; empty takes the kernel's.
 };
 
-// Turns changes of alerts into notices in the outbox: one notice per receiver and alertname, with
-// the changed alerts and all others of that alertname that the receiver was told of and that still
-// fire.
+// Turns alerts into notices in the outbox, group by group, as Alertmanager does.
 //
-// It keeps nothing in memory: what each receiver has been told stands in the database, so that a
-// transaction rolled back leaves no trace. A firing alert that a receiver knows already, and a
-// resolved one that it was never told of, make no notice; so it is safe to hand over the same
-// alerts again after a restart. Pending alerts are passed over, and firing ones that a silence
-// covers: hand those over again when it ends. Who heard of a firing hears of its end, silence or
-// not.
+// Each alert belongs to a group in each route that takes it. A new group is told after its route's
+// group_wait (at once where an alert of it has fired for so long already), then looked at every
+// group_interval: a receiver gets a notice where an alert fires that it does not know, where one it
+// knows has ended, and after repeat_interval where some still fire. The notice carries all alerts
+// of the group that fire, and those that ended. Alerts that are silenced or inhibited are passed
+// over, and a route that is muted tells nothing; they are told at the next look after that ends.
 //
-// A notice that still waits when the next one of its receiver and group is written is merged into
-// it: each episode of each alert is told, at the latest state known.
+// What differs from Alertmanager: an alert that is `immediate` is told without any wait when it
+// begins and when it ends, and what else is new in its group with it. Whoever heard of a firing
+// hears of its end, silenced or not, in the group as it was told, also where routes have changed
+// since. A receiver hears of an end only if it heard of the firing, and of each episode for itself.
 //
+// What there is to know of groups stands in the database, so that a transaction rolled back leaves
+// no trace, and a restart neither repeats nor forgets nor waits again. A notice that still waits
+// when the next one of its receiver and group is written is merged into it: each episode of each
+// alert is told, at the latest state known.
+//
+// Source: the Alertmanager documentation, <route>; its dispatch and notify packages.
 // Threads: one at a time. Does not block but for the database.
 class Dispatcher {
  public:
   explicit Dispatcher(DispatcherOptions options);
 
   // Writes outbox rows within the transaction that the caller has open on `database` (that is where
-  // the alerts' own state is stored too). `changed`: firing alerts, and resolved ones (kInactive
-  // with `resolved_at_ms`). Returns how many rows were written: above 0, call Deliverer::Wake after
-  // the commit. kIo where the database fails; the caller rolls back and may try again.
-  Result<std::size_t> Process(SqliteDatabase& database, std::span<const Alert> changed,
+  // the alerts' own state is stored too). Returns how many: above 0, call Deliverer::Wake after the
+  // commit. kIo where the database fails; the caller rolls back and calls again with the same.
+  Result<std::size_t> Process(SqliteDatabase& database, const AlertsNow& alerts,
                               std::int64_t now_ms);
 
-  // The names of the receivers that are to hear of an alert.
-  std::vector<std::string> ReceiversOf(const Alert& alert) const;
+  // When Process wants to be called again, changes or none: before the first call at once, and no
+  // value where there is no group. Counts once the last call's transaction is committed.
+  std::optional<std::int64_t> next_due_ms() const { return next_due_ms_; }
 
  private:
   DispatcherOptions options_;
+  std::optional<std::int64_t> next_due_ms_ = 0;
 };
 
 }  // namespace atalaya::alertd

@@ -18,15 +18,14 @@ std::string Domain(const std::string& address) {
 
 // The part that a group's mails share: mailers leave out the bracketed word when they thread.
 std::string Subject(const Notice& notice) {
-  const std::string_view name = notice.group_labels.Get("alertname");
   return fmt::format("[{}] {}", notice.firing() ? "FIRING" : "RESOLVED",
-                     CutText(name.empty() ? "alert" : name, kMaxSubjectBytes));
+                     CutText(GroupName(notice), kMaxSubjectBytes));
 }
 
 std::string Headline(const Notice& notice) {
   const std::size_t firing = notice.FiringCount();
-  return fmt::format("{}: {} firing, {} resolved", OneLine(notice.group_labels.Get("alertname")),
-                     firing, notice.alerts.size() - firing);
+  return fmt::format("{}: {} firing, {} resolved", OneLine(GroupName(notice)), firing,
+                     notice.alerts.size() - firing);
 }
 
 std::size_t LeftOut(const Notice& notice) {

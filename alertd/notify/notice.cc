@@ -45,9 +45,13 @@ telemetry::Labels LabelsFromJson(const json& object) {
 }
 
 json AlertToJson(const NoticeAlert& alert) {
-  return {{"fingerprint", alert.fingerprint},       {"labels", LabelsToJson(alert.labels)},
-          {"annotations", alert.annotations},       {"firing", alert.firing},
-          {"starts_ms", alert.starts_ms},           {"ends_ms", alert.ends_ms},
+  return {{"fingerprint", alert.fingerprint},
+          {"labels", LabelsToJson(alert.labels)},
+          {"annotations", alert.annotations},
+          {"firing", alert.firing},
+          {"starts_ms", alert.starts_ms},
+          {"ends_ms", alert.ends_ms},
+          {"generator_url", alert.generator_url},
           {"value", fmt::format("{}", alert.value)}};  // JSON has no NaN.
 }
 
@@ -59,6 +63,7 @@ NoticeAlert AlertFromJson(const json& object) {
   object.at("firing").get_to(alert.firing);
   object.at("starts_ms").get_to(alert.starts_ms);
   object.at("ends_ms").get_to(alert.ends_ms);
+  alert.generator_url = object.value("generator_url", "");  // Older rows have none.
   const std::string value = object.at("value").get<std::string>();
   std::from_chars(value.data(), value.data() + value.size(), alert.value);
   return alert;
@@ -100,6 +105,7 @@ NoticeAlert MakeNoticeAlert(const Alert& alert) {
   told.starts_ms = alert.fired_at_ms;
   told.ends_ms = told.firing ? 0 : alert.resolved_at_ms;
   told.value = alert.value;
+  told.generator_url = CutText(alert.generator_url, kMaxAnnotationBytes);
   return told;
 }
 
@@ -147,6 +153,12 @@ std::map<std::string, std::string> CommonAnnotations(const Notice& notice) {
   return common;
 }
 
+std::string GroupName(const Notice& notice) {
+  const std::string_view alertname = notice.group_labels.Get("alertname");
+  if (!alertname.empty()) return std::string(alertname);
+  return notice.group_labels.empty() ? "alerts" : notice.group_labels.ToString();
+}
+
 std::string NoticeSummary(const Notice& notice) {
   if (notice.alerts.empty()) return "";
   const NoticeAlert& first = notice.alerts.front();
@@ -192,6 +204,18 @@ Result<NoticeAlert> DecodeNoticeAlert(std::string_view encoded) {
     return AlertFromJson(json::parse(encoded));
   } catch (const json::exception& error) {
     return Fail(ErrorCode::kInvalid, "notified: not an alert: {}", error.what());
+  }
+}
+
+std::string EncodeLabels(const telemetry::Labels& labels) {
+  return LabelsToJson(labels).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<telemetry::Labels> DecodeLabels(std::string_view encoded) {
+  try {
+    return LabelsFromJson(json::parse(encoded));
+  } catch (const json::exception& error) {
+    return Fail(ErrorCode::kInvalid, "state.db: no labels: {}", error.what());
   }
 }
 

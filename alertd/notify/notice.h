@@ -28,6 +28,7 @@ struct NoticeAlert {
   std::int64_t starts_ms = 0;
   std::int64_t ends_ms = 0;  // 0 while it fires.
   double value = 0;
+  std::string generator_url;  // "" of our own alerts.
 
   friend bool operator==(const NoticeAlert&, const NoticeAlert&) = default;
 };
@@ -37,7 +38,7 @@ struct Notice {
   std::string id;         // Stable over attempts: `webhook-id`, and part of the Message-ID.
   std::string thread_id;  // The id of the notice that began this group's trouble; may be `id`.
   std::string receiver;
-  std::string group_key;  // `{}:{alertname="DiskSpaceLow"}`
+  std::string group_key;  // `{}:{alertname="DiskSpaceLow"}`; names the group among all.
   telemetry::Labels group_labels;
   std::vector<NoticeAlert> alerts;  // Firing ones first, then by start and labels.
   std::uint64_t truncated = 0;      // Alerts left out for kMaxAlertsPerNotice.
@@ -62,6 +63,10 @@ void ArrangeAlerts(Notice& notice);
 // Adds to `newer` each episode (an alert and when it began) of `older` that it does not tell of.
 void MergeInto(Notice& newer, const Notice& older);
 
+// What the group is about, the same in all its notices: its alertname, or where it is grouped by
+// others its labels, `{server="a"}`; "alerts" where by none.
+std::string GroupName(const Notice& notice);
+
 // The labels and annotations that all alerts share.
 telemetry::Labels CommonLabels(const Notice& notice);
 std::map<std::string, std::string> CommonAnnotations(const Notice& notice);
@@ -75,6 +80,8 @@ std::string EncodeNotice(const Notice& notice);
 Result<Notice> DecodeNotice(std::string_view encoded);
 std::string EncodeNoticeAlert(const NoticeAlert& alert);
 Result<NoticeAlert> DecodeNoticeAlert(std::string_view encoded);
+std::string EncodeLabels(const telemetry::Labels& labels);
+Result<telemetry::Labels> DecodeLabels(std::string_view encoded);
 
 // `text` as valid UTF-8 (what is not becomes U+FFFD), cut on a character to `max_bytes`.
 std::string CutText(std::string_view text, std::size_t max_bytes);

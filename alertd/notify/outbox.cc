@@ -45,6 +45,23 @@ CREATE TABLE notified_group (
 ) WITHOUT ROWID;
 )sql";
 
+// Until then every group was one of alertname, and told at once.
+const std::string_view kNotifyMigration2 = R"sql(
+CREATE TABLE alert_group (
+  group_key TEXT PRIMARY KEY,
+  labels TEXT NOT NULL,
+  next_flush_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+ALTER TABLE notified ADD COLUMN ended_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX notified_alert ON notified (fingerprint);
+ALTER TABLE notified_group ADD COLUMN told_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX notified_group_key ON notified_group (group_key);
+UPDATE notified_group SET told_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+INSERT INTO alert_group SELECT group_key,
+  json_object('alertname', coalesce(json_extract(min(alert), '$.labels.alertname'), '')), 0
+  FROM notified GROUP BY group_key;
+)sql";
+
 namespace {
 
 constexpr std::array<std::pair<OutboxState, std::string_view>, 5> kStates{{

@@ -12,9 +12,11 @@
 
 namespace atalaya::alertd {
 
-// The tables of notify/ in state.db, as one migration (base/sqlite.h): `outbox`, and what each
-// receiver has been told and not yet seen resolved (`notified`, `notified_group`).
+// The tables of notify/ in state.db, as migrations (base/sqlite.h): `outbox`; what each receiver
+// has been told and not yet seen resolved (`notified`, `notified_group`); and when each group of
+// alerts is told next (`alert_group`).
 extern const std::string_view kNotifyMigration1;
+extern const std::string_view kNotifyMigration2;
 
 inline constexpr std::int64_t kOutboxHistoryMs = std::int64_t{30} * 24 * 3600 * 1000;
 inline constexpr std::size_t kMaxHistoryRows = 100'000;

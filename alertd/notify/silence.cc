@@ -1,9 +1,8 @@
 #include "alertd/notify/silence.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "promql/regex.h"
+#include "alertd/notify/matcher.h"
 #include "telemetry/utf8.h"
 
 namespace atalaya::alertd {
@@ -11,24 +10,6 @@ namespace {
 
 using nlohmann::json;
 using telemetry::Matcher;
-
-bool IsPattern(const Matcher& matcher) {
-  return matcher.kind == Matcher::Kind::kRegex || matcher.kind == Matcher::Kind::kNotRegex;
-}
-
-Status CheckMatcher(const Matcher& matcher) {
-  if (matcher.name.empty()) return Fail(ErrorCode::kInvalid, "matcher: it needs a label's name");
-  for (const std::string* text : {&matcher.name, &matcher.value}) {
-    if (text->size() > kMaxSilenceTextBytes || !telemetry::IsUtf8(*text))
-      return Fail(ErrorCode::kInvalid, "matcher: expected UTF-8 of at most {} bytes",
-                  kMaxSilenceTextBytes);
-  }
-  if (!IsPattern(matcher)) return {};
-  const Result<promql::Regex> pattern = promql::Regex::Compile(matcher.value);
-  if (!pattern)
-    return Fail(ErrorCode::kInvalid, "matcher on {}: {}", matcher.name, pattern.error().message);
-  return {};
-}
 
 }  // namespace
 
@@ -50,14 +31,12 @@ std::string_view SilenceStateName(SilenceState state) {
 }
 
 Status CheckSilence(const Silence& silence, std::int64_t now_ms) {
-  if (silence.matchers.empty() || silence.matchers.size() > kMaxSilenceMatchers)
-    return Fail(ErrorCode::kInvalid, "silence: expected 1 to {} matchers", kMaxSilenceMatchers);
+  if (silence.matchers.empty() || silence.matchers.size() > kMaxMatchers)
+    return Fail(ErrorCode::kInvalid, "silence: expected 1 to {} matchers", kMaxMatchers);
   for (const Matcher& matcher : silence.matchers) {
     if (Status checked = CheckMatcher(matcher); !checked) return checked;
   }
-  if (std::all_of(silence.matchers.begin(), silence.matchers.end(), [](const Matcher& matcher) {
-        return promql::CompiledMatcher(matcher).MatchesValue("");
-      }))
+  if (Matchers(silence.matchers).HoldForNothing())
     return Fail(ErrorCode::kInvalid,
                 "silence: at least one matcher must not hold for an empty value");
   if (silence.ends_ms <= silence.starts_ms)

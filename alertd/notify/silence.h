@@ -10,8 +10,7 @@
 
 namespace atalaya::alertd {
 
-inline constexpr std::size_t kMaxSilenceMatchers = 64;
-inline constexpr std::size_t kMaxSilenceTextBytes = 4'096;  // Of a comment, an author or a pattern.
+inline constexpr std::size_t kMaxSilenceTextBytes = 4'096;  // Of a comment or an author.
 
 // Alerts that people asked not to hear of for a while: those for which every matcher holds.
 struct Silence {

@@ -76,9 +76,9 @@ Status SilenceBook::Load() {
     if (!*more) break;
     Result<std::vector<telemetry::Matcher>> matchers = DecodeMatchers(select->Text(1));
     if (!matchers) return Forward(matchers.error());
-    entries->push_back(
-        MakeEntry({select->Text(0), std::move(*matchers), select->Integer(2), select->Integer(3),
-                   select->Integer(4), select->Text(5), select->Text(6)}));
+    entries->push_back({{select->Text(0), *matchers, select->Integer(2), select->Integer(3),
+                         select->Integer(4), select->Text(5), select->Text(6)},
+                        Matchers(*matchers)});
   }
   const std::lock_guard lock(mutex_);
   entries_ = std::move(entries);
@@ -106,7 +106,7 @@ Status SilenceBook::Save(const Silence& silence) {
   std::erase_if(*entries, [&](const Entry& entry) {
     return entry.silence.id == silence.id || entry.silence.ends_ms < forget_before_ms;
   });
-  entries->push_back(MakeEntry(silence));
+  entries->push_back({silence, Matchers(silence.matchers)});
   const std::lock_guard lock(mutex_);
   entries_ = std::move(entries);
   ++revision_;
@@ -172,10 +172,7 @@ std::vector<std::string> SilenceBook::Covering(const telemetry::Labels& labels) 
   std::vector<std::string> ids;
   for (const Entry& entry : *Current()) {
     if (StateOf(entry.silence, now_ms) != SilenceState::kActive) continue;
-    if (std::all_of(
-            entry.matchers.begin(), entry.matchers.end(),
-            [&](const promql::CompiledMatcher& matcher) { return matcher.Matches(labels); }))
-      ids.push_back(entry.silence.id);
+    if (entry.matchers.Hold(labels)) ids.push_back(entry.silence.id);
   }
   return ids;
 }
@@ -200,13 +197,6 @@ bool SilenceBook::TakeChanged() {
 std::shared_ptr<const SilenceBook::Entries> SilenceBook::Current() const {
   const std::lock_guard lock(mutex_);
   return entries_;
-}
-
-SilenceBook::Entry SilenceBook::MakeEntry(Silence silence) {
-  Entry entry{std::move(silence), {}};
-  for (const telemetry::Matcher& matcher : entry.silence.matchers)
-    entry.matchers.emplace_back(matcher);
-  return entry;
 }
 
 }  // namespace atalaya::alertd

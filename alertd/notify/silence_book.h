@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "alertd/notify/matcher.h"
 #include "alertd/notify/silence.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/sqlite.h"
-#include "promql/regex.h"
 #include "telemetry/labels.h"
 
 namespace atalaya::alertd {
@@ -53,7 +53,7 @@ class SilenceBook {
  private:
   struct Entry {
     Silence silence;
-    std::vector<promql::CompiledMatcher> matchers;
+    Matchers matchers;
   };
   using Entries = std::vector<Entry>;  // The newest last.
 
@@ -62,7 +62,6 @@ class SilenceBook {
   Status Load();
   Status Save(const Silence& silence);
   std::shared_ptr<const Entries> Current() const;
-  static Entry MakeEntry(Silence silence);
 
   std::mutex write_mutex_;  // Around `database_`, and from reading `entries_` to replacing them.
   SqliteDatabase database_;

@@ -17,10 +17,10 @@ std::string Line(const Notice& notice) {
   const telemetry::Labels common = CommonLabels(notice);
   const std::string_view severity = common.Get("severity");
   const std::size_t firing = notice.FiringCount();
-  const std::string line = fmt::format("notice {} {}{}{} firing={} resolved={}: {}",
-                                       NoticeStatus(notice), notice.group_labels.Get("alertname"),
-                                       severity.empty() ? "" : " severity=", severity, firing,
-                                       notice.alerts.size() - firing, NoticeSummary(notice));
+  const std::string line =
+      fmt::format("notice {} {}{}{} firing={} resolved={}: {}", NoticeStatus(notice),
+                  GroupName(notice), severity.empty() ? "" : " severity=", severity, firing,
+                  notice.alerts.size() - firing, NoticeSummary(notice));
   return OneLine(CutText(line, kMaxLineBytes)) + "\n";
 }
 

@@ -31,7 +31,8 @@ ordered_json AlertObject(const NoticeAlert& alert, std::string_view external_url
   object["annotations"] = AnnotationsObject(alert.annotations);
   object["startsAt"] = FormatRfc3339(alert.starts_ms);
   object["endsAt"] = alert.firing ? std::string(kNoTime) : FormatRfc3339(alert.ends_ms);
-  object["generatorURL"] = external_url;
+  object["generatorURL"] =
+      alert.generator_url.empty() ? external_url : std::string_view(alert.generator_url);
   object["fingerprint"] = fmt::format("{:016x}", alert.fingerprint);
   return object;
 }

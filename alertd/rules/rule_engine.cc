@@ -135,7 +135,7 @@ struct RuleEngine::Impl {
   void Note(const std::string& key, const Alert& alert, std::int64_t now_ms, bool tell);
   Status Store(std::int64_t now_ms);
   bool Count();
-  void AddFiring(std::vector<Alert>& changed) const;
+  std::vector<Alert> Firing() const;
 
   RuleEngineOptions options;
   SqliteDatabase database;
@@ -150,7 +150,7 @@ struct RuleEngine::Impl {
   std::optional<DownTargets> down_targets;     // At the evaluation under way, once asked for.
   std::string append_error;                    // Of the last Flush, or "".
   std::vector<Change> unstored;
-  bool tell_all = false;  // Every firing alert goes to on_changed with the next commit.
+  bool on_alerts_is_due = false;                 // Until it ran and was committed.
   std::optional<std::int64_t> settled_since_ms;  // Every target was looked at then.
   std::uint64_t judgement = 0;                   // Counts them.
   RuleTotals totals;
@@ -506,40 +506,44 @@ bool RuleEngine::Impl::Count() {
   return kept || totals.pending > 0;
 }
 
-void RuleEngine::Impl::AddFiring(std::vector<Alert>& changed) const {
+std::vector<Alert> RuleEngine::Impl::Firing() const {
+  std::vector<Alert> firing;
   for (const Entry& entry : entries) {
     for (const auto& [identity, active] : entry.active) {
-      if (active.alert.state == AlertState::kFiring) changed.push_back(active.alert);
+      if (active.alert.state == AlertState::kFiring) firing.push_back(active.alert);
     }
   }
+  return firing;
 }
 
 Status RuleEngine::Impl::Store(std::int64_t now_ms) {
   const bool waiting = Count();
-  tell_all = tell_all || (options.tell_again && options.tell_again());
-  if (unstored.empty() && !waiting && !tell_all) return {};
+  on_alerts_is_due = (options.due && options.due(now_ms)) || on_alerts_is_due;
+  if (unstored.empty() && !waiting && !on_alerts_is_due) return {};
   Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database);
   if (!transaction) return Forward(transaction.error());
-  std::vector<Alert> changed;
+  AlertsNow alerts;
   for (const Change& change : unstored) {
     const Alert& alert = change.stored.alert;
-    const Status stored = alert.state == AlertState::kInactive
-                              ? DeleteAlert(database, change.stored.rule, alert.Fingerprint())
-                              : SaveAlert(database, change.stored);
+    const bool is_over = alert.state == AlertState::kInactive;
+    const Status stored = is_over ? DeleteAlert(database, change.stored.rule, alert.Fingerprint())
+                                  : SaveAlert(database, change.stored);
     if (!stored) return stored;
-    if (change.tell) changed.push_back(alert);
+    on_alerts_is_due = on_alerts_is_due || change.tell;
+    if (change.tell && is_over) alerts.resolved.push_back(alert);
   }
   if (waiting) {
     if (Status marked = MarkWaitingSeen(database, now_ms); !marked) return marked;
   }
-  if (tell_all) AddFiring(changed);
-  if (!changed.empty() && options.on_changed) {
-    if (Status told = options.on_changed(database, changed, now_ms); !told) return told;
+  const bool hands_over = on_alerts_is_due && options.on_alerts;
+  if (hands_over) {
+    alerts.firing = Firing();
+    if (Status told = options.on_alerts(database, std::move(alerts), now_ms); !told) return told;
   }
   if (Status committed = transaction->Commit(); !committed) return committed;
   unstored = {};  // Not cleared: a first evaluation may have begun thousands of alerts.
-  tell_all = false;
-  if (!changed.empty() && options.on_stored) options.on_stored();
+  on_alerts_is_due = false;
+  if (hands_over && options.on_stored) options.on_stored();
   return {};
 }
 
@@ -589,7 +593,9 @@ std::optional<std::int64_t> RuleEngine::NextDueMs() const {
   for (const Impl::Group& group : impl_->groups) {
     if (group.interval.count() != 0) next = std::min(next.value_or(group.next_ms), group.next_ms);
   }
-  return next;
+  if (!impl_->options.next_due_ms) return next;
+  const std::optional<std::int64_t> due = impl_->options.next_due_ms();
+  return next && due ? std::min(*next, *due) : due ? due : next;
 }
 
 RuleTotals RuleEngine::Totals() const { return impl_->totals; }

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -45,20 +44,22 @@ struct RuleEngineOptions {
   // May be empty: then nothing is written.
   std::function<Status(std::span<const telemetry::SeriesSample>)> append;
 
-  // Runs within the transaction that stores the new states; where it fails, nothing is stored and
-  // the same changes come again with the next evaluation.
-  std::function<Status(SqliteDatabase&, std::span<const Alert> changed, std::int64_t now_ms)>
-      on_changed;
+  // Runs within the transaction that stores the new states, where an alert began to fire or
+  // resolved, or `due` said so; `alerts` has no `ended`. Where it fails, nothing is stored and the
+  // same resolved alerts come again with the next evaluation.
+  std::function<Status(SqliteDatabase&, AlertsNow alerts, std::int64_t now_ms)> on_alerts;
 
-  // Asked at each evaluation: whether every alert that fires is to go to on_changed again, as
-  // somebody did not want to hear of some. May be empty.
-  std::function<bool()> tell_again;
+  // Asked at each evaluation: whether on_alerts is to run though no alert changed. May be empty.
+  std::function<bool(std::int64_t now_ms)> due;
 
   // Whether a series of the last kSeriesSeenWithin matches; asked of each selector once every
   // target was looked at, then each kUnmatchedLookEvery of those that matched none. May be empty.
   std::function<bool(const std::vector<telemetry::Matcher>&)> has_series;
 
-  // After each commit that on_changed was part of.
+  // Asked after each evaluation: when `due` will want to be asked. May be empty.
+  std::function<std::optional<std::int64_t>()> next_due_ms;
+
+  // After each commit that on_alerts was part of.
   std::function<void()> on_stored;
 };
 
@@ -85,15 +86,16 @@ class RuleEngine {
   };
   // Evaluates the rules that are due, in their order, so that a rule sees what the ones before it
   // recorded: with an event all of them, otherwise as each group's interval has it. Stores what
-  // changed, hands it to on_changed. Fails where the database does; a rule's own failure stands in
-  // the snapshot, is logged once per change, and leaves the rule's alerts as they were.
+  // changed, and hands it to on_alerts. Fails where the database does; a rule's own failure stands
+  // in the snapshot, is logged once per change, and leaves the rule's alerts as they were.
   Status Evaluate(const Moment& moment);
 
   // Takes other rules, at once: alerts of rules that stay the same by name keep their state, the
   // others resolve at the next evaluation as no longer reported.
   void ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill);
 
-  // When the next group with an interval of its own is due; no value where there is none.
+  // When Evaluate is to be called though no interval is over: for a group with an interval of its
+  // own, or for options.due; no value where never.
   std::optional<std::int64_t> NextDueMs() const;
 
   RulesSnapshot Snapshot() const;

@@ -32,7 +32,8 @@ struct RuleRunner::Impl {
   mutable std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
-  bool wanted = false;
+  bool wanted = false;  // An evaluation of all rules.
+  bool asked = false;   // One of what is due.
   std::int64_t event_ns = 0;
   std::chrono::milliseconds interval{0};
   std::optional<NewRules> replacement;
@@ -49,12 +50,12 @@ void RuleRunner::Impl::Run() {
   Steady::time_point next_own = NextOwn();
   std::unique_lock lock(mutex);
   while (!stopping) {
-    changed.wait_until(lock, std::min(next, next_own), [&] { return stopping || wanted; });
+    changed.wait_until(lock, std::min(next, next_own), [&] { return stopping || wanted || asked; });
     if (stopping) return;
     const bool tick = wanted || Steady::now() >= next;
-    if (!tick && Steady::now() < next_own) continue;
+    if (!tick && !asked && Steady::now() < next_own) continue;
     if (tick && !wanted) next = std::max(next + interval, Steady::now());
-    wanted = false;
+    wanted = asked = false;
     const std::int64_t event = std::exchange(event_ns, 0);
     std::optional<NewRules> rules = std::exchange(replacement, std::nullopt);
     evaluating = true;
@@ -69,8 +70,9 @@ void RuleRunner::Impl::Run() {
   }
 }
 
-// When the next group with an interval of its own is due.
+// When the engine is due before the interval is over.
 RuleRunner::Impl::Steady::time_point RuleRunner::Impl::NextOwn() const {
+  if (!store_error.empty()) return Steady::time_point::max();  // The next interval tries again.
   const std::optional<std::int64_t> due_ms = engine->NextDueMs();
   if (!due_ms) return Steady::time_point::max();
   return Steady::now() +
@@ -123,6 +125,14 @@ void RuleRunner::Wake(std::int64_t event_ns) {
     const std::lock_guard lock(impl_->mutex);
     impl_->wanted = true;
     if (impl_->event_ns == 0) impl_->event_ns = event_ns;  // The oldest counts for the lag.
+  }
+  impl_->changed.notify_one();
+}
+
+void RuleRunner::AskWhatIsDue() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->asked = true;
   }
   impl_->changed.notify_one();
 }

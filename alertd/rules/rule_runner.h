@@ -10,8 +10,8 @@ namespace atalaya::alertd {
 
 inline constexpr std::chrono::milliseconds kSnapshotWait{1'000};
 
-// Runs a RuleEngine on a thread of its own: every interval, and at once when an event asks.
-// Threads: any, save where said.
+// Runs a RuleEngine on a thread of its own: every interval, at once when an event asks, and when
+// the engine is due for something else. Threads: any, save where said.
 class RuleRunner {
  public:
   // `settled` is asked before each evaluation, on the runner's thread. Begins at once.
@@ -24,6 +24,10 @@ class RuleRunner {
   // Asks for an evaluation at once. `event_ns`: when the event was seen, steady clock. Never
   // blocks.
   void Wake(std::int64_t event_ns);
+
+  // Says that RuleEngineOptions::due has reason to say yes. No rule is evaluated for it. Never
+  // blocks.
+  void AskWhatIsDue();
 
   // Hands new rules over; they count from the next evaluation, which follows at once.
   void ReplaceRules(std::vector<Rule> rules, std::optional<DrillConfig> drill,

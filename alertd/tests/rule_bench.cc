@@ -100,13 +100,16 @@ void RuleBench::MakeEngine(std::vector<Rule> rules) {
     }
     return {};
   };
-  options.on_changed = [this](SqliteDatabase&, std::span<const Alert> changed,
-                              std::int64_t) -> Status {
+  options.on_alerts = [this](SqliteDatabase&, AlertsNow alerts, std::int64_t) -> Status {
     if (refuse_changes) return Fail(ErrorCode::kIo, "the outbox is full");
-    told.insert(told.end(), changed.begin(), changed.end());
+    ++handed_over;
+    for (const Alert& alert : alerts.firing) {
+      if (known_.emplace(alert.labels, alert.fired_at_ms).second) told.push_back(alert);
+    }
+    told.insert(told.end(), alerts.resolved.begin(), alerts.resolved.end());
     return {};
   };
-  options.tell_again = [this] { return std::exchange(tell_again, false); };
+  options.due = [this](std::int64_t) { return std::exchange(due, false); };
   Result<std::unique_ptr<RuleEngine>> engine =
       RuleEngine::Create(std::move(options), std::move(rules), std::move(*database));
   ASSERT_TRUE(engine) << engine.error().message;

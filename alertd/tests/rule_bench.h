@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,9 @@ class RuleBench {
   std::vector<Alert> Alerts() const;               // Pending and firing.
   std::vector<Alert> told;                         // What notices would be made of, in order.
   std::vector<telemetry::LabelledSample> written;  // What rules recorded, in order.
-  bool refuse_changes = false;                     // Makes on_changed fail.
-  bool tell_again = false;                         // Once; set it again for another time.
+  bool refuse_changes = false;                     // Makes on_alerts fail.
+  bool due = false;                                // Once; set it again for another time.
+  int handed_over = 0;                             // How often on_alerts succeeded.
 
   RulesSnapshot Snapshot() const { return engine_->Snapshot(); }
   std::int64_t Ms(Offset offset) const { return start_ms_ + offset.count(); }
@@ -57,6 +59,7 @@ class RuleBench {
   Offset now_{0};
   Offset writing_at_{0};
   bool evaluated_ = false;
+  std::set<std::pair<telemetry::Labels, std::int64_t>> known_;  // Episodes that are in `told`.
   std::string directory_;
   std::string toml_;
   std::optional<DrillConfig> drill_;

@@ -115,20 +115,21 @@ TEST(RuleEngine, KeepsOneAlertPerSeries) {
   EXPECT_THAT(bench.Alerts(), SizeIs(2));
 }
 
-// As when a silence ends; until it was stored once.
-TEST(RuleEngine, TellsAgainOfWhatFiresWhenAsked) {
+// As when a group of alerts is to be told; until it was stored once.
+TEST(RuleEngine, HandsOverWhatFiresWhenThatIsDue) {
   RuleBench bench(kHotAtOnce);
   bench.At(0s).Series("degrees", {{"room", "a"}}, 90).Series("degrees", {{"room", "b"}}, 95);
   ASSERT_TRUE(bench.EvaluateAt(0s));
-  ASSERT_THAT(bench.told, SizeIs(2));
-  bench.tell_again = true;
+  EXPECT_THAT(bench.told, SizeIs(2));
+  ASSERT_EQ(bench.handed_over, 1);
+  bench.due = true;
   bench.refuse_changes = true;
   EXPECT_FALSE(bench.EvaluateAt(5s));
   bench.refuse_changes = false;
   ASSERT_TRUE(bench.EvaluateAt(10s));
-  EXPECT_THAT(bench.told, SizeIs(4));
+  EXPECT_EQ(bench.handed_over, 2);
   ASSERT_TRUE(bench.EvaluateAt(15s));
-  EXPECT_THAT(bench.told, SizeIs(4));
+  EXPECT_EQ(bench.handed_over, 2);
 }
 
 TEST(RuleEngine, KeepsStateAcrossARestartWithoutTellingAgain) {

@@ -17,25 +17,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 import harness
-from metrics_page import serve_metrics
+from conditions import Conditions
 from receivers import WebhookReceiver
 
-CONDITIONS = 12
 LONGEST_LIFE_S = 1.5  # From ready to the kill.
-
-
-class Conditions:
-    """A page of gauges, each 1 while its condition holds; one that never holds stands for what could be invented."""
-
-    def __init__(self, bench: harness.Bench):
-        self.holds = [False] * CONDITIONS
-        self.address = serve_metrics(bench, self.page)
-
-    def page(self) -> str:
-        return "".join(f'trouble{{id="{i}"}} {int(holds)}\n' for i, holds in enumerate(self.holds))
-
-    def true_ids(self) -> set[str]:
-        return {str(i) for i, holds in enumerate(self.holds) if holds}
 
 
 class CrashTest:
@@ -74,23 +59,16 @@ webhook = {{ url = "{self.webhook.url}" }}
         alerts = json.loads(harness.http(f"http://{self.address}/api/v1/alerts")[2])["data"]["alerts"]
         return {alert["labels"]["id"]: alert["activeAt"] for alert in alerts if alert["state"] == "firing"}
 
-    def flip_some(self) -> set[str]:
-        """Changes up to three conditions, but never the first."""
-        changed = self.random.sample(range(1, CONDITIONS), self.random.randint(0, 3))
-        for i in changed:
-            self.conditions.holds[i] = not self.conditions.holds[i]
-        return {str(i) for i in changed}
-
     def one_life(self):
         """From settled alerts to settled alerts, with changes before, during and after the kill."""
         before = self.firing()
         assert set(before) == self.conditions.true_ids(), (before, self.conditions.holds)
-        touched = self.flip_some()
+        touched = self.conditions.flip_some(self.random)
         threading.Event().wait(self.random.uniform(0, LONGEST_LIFE_S))
         self.alertd.kill()
-        touched |= self.flip_some()
+        touched |= self.conditions.flip_some(self.random)
         self.start()
-        touched |= self.flip_some()
+        touched |= self.conditions.flip_some(self.random)
         harness.wait_for("the alerts whose conditions hold", lambda: set(self.firing()) == self.conditions.true_ids())
         after = self.firing()
         for each in set(before) & set(after) - touched:

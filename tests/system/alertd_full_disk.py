@@ -34,6 +34,8 @@ name = "port"
 kind = "tcp"
 target = "127.0.0.1:{port}"
 interval = "500ms"
+[route]
+group_wait = "0s"
 [[receiver]]
 name = "terminal"
 stdout = true

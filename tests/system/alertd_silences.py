@@ -58,6 +58,9 @@ dir = "{bench.dir}/state"
 [rules]
 files = ["{bench.dir}/rules.toml"]
 interval = "200ms"
+[route]
+group_wait = "0s"
+group_interval = "200ms"
 [[receiver]]
 name = "ops"
 webhook = {{ url = "{receiver.url}" }}

@@ -30,10 +30,11 @@ def listening_port(pid: int) -> int | None:
 
 
 class Prometheus:
-    """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often. `jobs`: further scrape_configs."""
+    """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often. `jobs`: further scrape_configs.
+    Alerts go to `alertmanagers` (host:port)."""
 
     def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None,
-                 retention: str = "15d", jobs: list[dict] | None = None):
+                 retention: str = "15d", jobs: list[dict] | None = None, alertmanagers: list[str] | None = None):
         binary = harness.peer("prometheus", "usr/bin/prometheus")
         config = bench.dir / "prometheus.yml"
         jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()] + (jobs or [])
@@ -42,6 +43,7 @@ class Prometheus:
         rule_file.write_text(json.dumps({"groups": [{"name": "test", "rules": rules or []}]}))
         config.write_text(json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval,
                                                  "evaluation_interval": interval},
+                                      "alerting": {"alertmanagers": [{"static_configs": [{"targets": alertmanagers or []}]}]},
                                       "rule_files": [str(rule_file)], "scrape_configs": jobs}))
         self.program = bench.start(binary, f"--config.file={config}", f"--storage.tsdb.path={bench.dir / 'tsdb'}",
                                    f"--storage.tsdb.retention.time={retention}", "--web.listen-address=127.0.0.1:0")

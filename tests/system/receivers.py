@@ -51,7 +51,7 @@ class WebhookReceiver:
     """Keeps each request as {"id", "status" (answered), "payload", "headers", "at_s"}.
 
     `answers` is used up one by one, then every answer is 200: a status, or (status, headers), or "hang" to take the request
-    and never answer."""
+    and never answer, or "half" to end the connection within the answer."""
 
     def __init__(self, port: int = 0, answers=()):
         self.answers = list(answers)
@@ -85,6 +85,10 @@ class WebhookReceiver:
             handler.close_connection = True
             self._ended.wait()
             return
+        if status == "half":
+            handler.close_connection = True
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+            return
         handler.send_response(status)
         for name, value in {"Content-Length": "0", **headers}.items():
             handler.send_header(name, value)
@@ -93,7 +97,7 @@ class WebhookReceiver:
     def wait_accepted(self, what: str, predicate=lambda payload: True, deadline_s: float = harness.DEADLINE_S):
         """The first request that was answered with 2xx and whose payload `predicate` accepts."""
         return self.requests.wait(
-            lambda r: r["status"] != "hang" and 200 <= r["status"] < 300 and predicate(r["payload"]), what, deadline_s)
+            lambda r: isinstance(r["status"], int) and 200 <= r["status"] < 300 and predicate(r["payload"]), what, deadline_s)
 
     def stop(self):
         self._ended.set()

@@ -26,19 +26,30 @@ class AlertmanagerApi : public testing::Test {
     storing.clock = &clock_;
     store_ = std::move(*history::Store::Open(storing));
     engine_ = std::make_unique<promql::Engine>(*store_);
-    const std::array<std::string_view, 1> migrations{kSilencesMigration1};
-    silences_ = *SilenceBook::Open(
-        *SqliteDatabase::Open(folder_ + "/state.db", SqliteSync::kFull, migrations), clock_);
+    silences_ = *SilenceBook::Open(OpenState(), clock_);
+    posted_ = *PostedAlerts::Open(OpenState(), clock_);
     options_.store = store_.get();
     options_.engine = engine_.get();
     options_.clock = &clock_;
     options_.silences = silences_.get();
     options_.rules = [this] { return std::make_shared<const RulesSnapshot>(rules_); };
-    options_.outside = [](Alert alert) {
-      alert.labels.Set("site", "tower");
-      return alert;
+    ReceiverConfig ops;
+    ops.name = "ops";
+    routing_->receivers = {ops};
+    CompleteRouting(*routing_, {});
+    options_.view = [this](std::vector<Alert> firing) {
+      for (Alert& alert : firing) alert.labels.Set("site", "tower");
+      AlertsNow alerts{std::move(firing), {}, {}};
+      posted_->AddTo(alerts, clock_.NowMs());
+      return ViewAlerts(*routing_, silences_.get(), std::move(alerts.firing), clock_.NowMs());
     };
-    options_.receivers = [](const Alert&) { return std::vector<std::string>{"ops"}; };
+    options_.routing = [this] { return routing_; };
+    options_.posted = posted_.get();
+    options_.on_posted = [this] { ++posts_; };
+  }
+  SqliteDatabase OpenState() {
+    const std::array<std::string_view, 2> migrations{kSilencesMigration1, kPostedAlertsMigration1};
+    return *SqliteDatabase::Open(folder_ + "/state.db", SqliteSync::kFull, migrations);
   }
   ~AlertmanagerApi() override {
     store_.reset();
@@ -94,6 +105,9 @@ class AlertmanagerApi : public testing::Test {
   std::unique_ptr<history::Store> store_;
   std::unique_ptr<promql::Engine> engine_;
   std::unique_ptr<SilenceBook> silences_;
+  std::unique_ptr<PostedAlerts> posted_;
+  std::shared_ptr<Routing> routing_ = std::make_shared<Routing>();
+  int posts_ = 0;
   RulesSnapshot rules_;
   ApiOptions options_;
 };
@@ -154,8 +168,60 @@ TEST_F(AlertmanagerApi, RefusesWhatIsNoSilence) {
 TEST_F(AlertmanagerApi, TakesNoForms) {
   EXPECT_EQ(Send("POST", "/api/v2/silences", Silence("a").dump(), "text/plain").status, 415);
   EXPECT_EQ(Send("PUT", "/api/v2/silences").status, 405);
-  EXPECT_EQ(Send("POST", "/api/v2/alerts").status, 405);
+  EXPECT_EQ(Send("POST", "/api/v2/alerts", "[]", "text/plain").status, 415);
+  EXPECT_EQ(Send("PUT", "/api/v2/alerts").status, 405);
   EXPECT_TRUE(silences_->List().empty());
+}
+
+TEST_F(AlertmanagerApi, ShowsWhatIsInhibitedAndMuted) {
+  InhibitRule rule;
+  rule.source = Matchers({{telemetry::Matcher::Kind::kEqual, "alertname", "Down"}});
+  rule.target = Matchers({{telemetry::Matcher::Kind::kEqual, "alertname", "Slow"}});
+  routing_->inhibit_rules = {rule};
+  Fire("Down", "a");
+  Fire("Slow", "a");
+  const Json slow = Get("/api/v2/alerts?filter=alertname=Slow");
+  const Json down = Get("/api/v2/alerts?filter=alertname=Down");
+  EXPECT_EQ(slow[0]["status"]["state"], "suppressed");
+  EXPECT_EQ(slow[0]["status"]["inhibitedBy"], Json::array({down[0]["fingerprint"]}));
+  EXPECT_EQ(down[0]["status"]["state"], "active");
+  EXPECT_EQ(Get("/api/v2/alerts?inhibited=false").size(), 1u);
+  EXPECT_EQ(Get("/api/v2/alerts?active=false").size(), 1u);
+
+  routing_->time_intervals["always"].emplace_back();
+  routing_->root.mute_time_intervals = {"always"};
+  const Json groups = Get("/api/v2/alerts/groups?filter=alertname=Down");
+  EXPECT_EQ(groups[0]["alerts"][0]["status"]["mutedBy"], Json::array({"always"}));
+  EXPECT_EQ(groups[0]["labels"], (Json{{"alertname", "Down"}}));
+  EXPECT_EQ(groups[0]["receiver"], (Json{{"name", "ops"}}));
+  EXPECT_EQ(Get("/api/v2/alerts?muted=false").size(), 0u);
+  EXPECT_EQ(Get("/api/v2/receivers"), (Json::array({{{"name", "ops"}}})));
+}
+
+TEST_F(AlertmanagerApi, TakesAlertsOfOthers) {
+  const auto post = [this](const std::string& body) {
+    return Send("POST", "/api/v2/alerts", body);
+  };
+  EXPECT_EQ(post(R"([{"labels": {"alertname": "Theirs", "empty": ""},
+                      "annotations": {"summary": "look"}, "startsAt": "0001-01-01T00:00:00Z",
+                      "generatorURL": "http://prometheus/graph"}])")
+                .status,
+            200);
+  EXPECT_EQ(posts_, 1);
+  const Json alerts = Get("/api/v2/alerts");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0]["labels"], (Json{{"alertname", "Theirs"}}));
+  EXPECT_EQ(alerts[0]["annotations"]["summary"], "look");
+  EXPECT_EQ(alerts[0]["generatorURL"], "http://prometheus/graph");
+  EXPECT_EQ(alerts[0]["startsAt"], FormatRfc3339(clock_.NowMs()));
+  EXPECT_EQ(posted_->NextEndMs(), clock_.NowMs() + 300'000);
+
+  for (const char* bad :
+       {"", "{}", "[1]", R"([{"labels": 1}])", R"([{"labels": {}}])", R"([{"labels": {"a": 1}}])",
+        R"([{"labels": {"a-b": "c"}}])", R"([{"labels": {"a": "b"}, "endsAt": "soon"}])"}) {
+    EXPECT_EQ(post(bad).status, 400) << bad;
+  }
+  EXPECT_EQ(posted_->Figures().refused, 8u);
 }
 
 }  // namespace

@@ -141,12 +141,12 @@ class DelivererTest : public testing::Test {
 
   void Notify(std::vector<Alert> changed) {
     DispatcherOptions options;
-    options.receivers = receivers_;
+    options.routing = MakeRouting(receivers_);
     options.clock = &clock_;
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
     ASSERT_TRUE(transaction) << transaction.error().message;
     const Result<std::size_t> written =
-        Dispatcher(options).Process(database_, changed, clock_.NowMs());
+        Dispatcher(options).Process(database_, alerts_.Change(changed), clock_.NowMs());
     ASSERT_TRUE(written) << written.error().message;
     ASSERT_TRUE(transaction->Commit());
     if (deliverer_) deliverer_->Wake();
@@ -190,6 +190,7 @@ class DelivererTest : public testing::Test {
   NotifyCounters counters_;
   NoticeLag lag_;
   SqliteDatabase database_;
+  FiringAlerts alerts_;
   std::vector<ReceiverConfig> receivers_;
   std::unique_ptr<Deliverer> deliverer_;
 };

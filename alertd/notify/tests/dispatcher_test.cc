@@ -16,17 +16,22 @@ using testing::StartsWith;
 class DispatcherTest : public testing::Test {
  protected:
   DispatcherTest() : database_(OpenTestState(folder_)) {
-    options_.receivers = {WebhookReceiver("ops")};
+    Receivers({WebhookReceiver("ops")});
     options_.counters = &counters_;
     options_.random = [this] { return ++random_; };
   }
 
+  void Receivers(std::vector<ReceiverConfig> receivers, bool drill_notify = false) {
+    options_.routing = MakeRouting(std::move(receivers), "", drill_notify);
+  }
+
   // One call within a transaction of its own, as the rules' thread makes it.
-  std::size_t Process(std::vector<Alert> changed, std::int64_t now_ms = kStartMs) {
+  std::size_t Process(const std::vector<Alert>& changed, std::int64_t now_ms = kStartMs) {
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
     EXPECT_TRUE(transaction);
     Dispatcher dispatcher(options_);
-    const Result<std::size_t> written = dispatcher.Process(database_, changed, now_ms);
+    const Result<std::size_t> written =
+        dispatcher.Process(database_, alerts_.Change(changed), now_ms);
     EXPECT_TRUE(written) << written.error().message;
     EXPECT_TRUE(transaction->Commit());
     return written.value_or(0);
@@ -57,10 +62,11 @@ class DispatcherTest : public testing::Test {
   NotifyCounters counters_;
   DispatcherOptions options_;
   std::uint64_t random_ = 0;
+  FiringAlerts alerts_;
 };
 
 TEST_F(DispatcherTest, WritesOneRowPerReceiverAndGroup) {
-  options_.receivers = {WebhookReceiver("ops"), WebhookReceiver("boss")};
+  Receivers({WebhookReceiver("ops"), WebhookReceiver("boss")});
   EXPECT_EQ(Process({FiringAlert("Down", "a"), FiringAlert("Down", "b"), FiringAlert("Disk", "a")}),
             4u);
   EXPECT_EQ(Waiting().alerts.size(), 2u);
@@ -73,7 +79,7 @@ TEST_F(DispatcherTest, WritesOneRowPerReceiverAndGroup) {
 }
 
 TEST_F(DispatcherTest, TellsEachRecipientUnderOneNoticeId) {
-  options_.receivers = {EmailReceiver("ops", {"a@example.org", "b@example.org"})};
+  Receivers({EmailReceiver("ops", {"a@example.org", "b@example.org"})});
   EXPECT_EQ(Process({FiringAlert("Down", "a")}), 2u);
   const std::vector<OutboxRow> rows = Rows();
   EXPECT_EQ(rows[0].target, "b@example.org");
@@ -164,16 +170,18 @@ TEST_F(DispatcherTest, ARolledBackTransactionLeavesNoTrace) {
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database_);
     ASSERT_TRUE(transaction);
     Dispatcher dispatcher(options_);
-    const std::vector<Alert> changed{FiringAlert("Down", "a")};
-    EXPECT_EQ(dispatcher.Process(database_, changed, kStartMs).value_or(0), 1u);
+    EXPECT_EQ(dispatcher.Process(database_, alerts_.Change({FiringAlert("Down", "a")}), kStartMs)
+                  .value_or(0),
+              1u);
   }
   EXPECT_THAT(Rows(), IsEmpty());
   EXPECT_EQ(Process({FiringAlert("Down", "a")}), 1u);
 }
 
 TEST_F(DispatcherTest, DrillAlertsGoToDrillReceiversOnly) {
-  options_.receivers = {WebhookReceiver("ops"), WebhookReceiver("drill")};
-  options_.receivers[1].drill = true;
+  ReceiverConfig for_drills = WebhookReceiver("drill");
+  for_drills.drill = true;
+  Receivers({WebhookReceiver("ops"), for_drills});
   Alert drill = FiringAlert("Down", "a");
   drill.labels.Set("drill", "true");
   Process({drill});
@@ -186,20 +194,23 @@ TEST_F(DispatcherTest, DrillAlertsGoToDrillReceiversOnly) {
 }
 
 TEST_F(DispatcherTest, DrillNotifyLetsTheOthersHearAndHearTheEnd) {
-  options_.drill_notify = true;
+  Receivers({WebhookReceiver("ops")}, /*drill_notify=*/true);
   Alert drill = FiringAlert("Down", "a");
   drill.labels.Set("drill", "true");
   EXPECT_EQ(Process({drill}), 1u);
-  options_.drill_notify = false;
+  Receivers({WebhookReceiver("ops")});
   EXPECT_EQ(Process({Resolved(drill, kStartMs + 5)}), 1u);
 }
 
 TEST_F(DispatcherTest, SendResolvedFalseTellsOfFiringAlertsOnly) {
-  options_.receivers[0].send_resolved = false;
+  ReceiverConfig receiver = WebhookReceiver("ops");
+  receiver.send_resolved = false;
+  Receivers({receiver});
   Process({FiringAlert("Down", "a"), FiringAlert("Down", "b")});
   FinishAll();
-  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 5)}), 1u);
-  EXPECT_EQ(Waiting().alerts.size(), 1u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 5)}), 0u);
+  EXPECT_EQ(Process({FiringAlert("Down", "c")}), 1u);
+  EXPECT_EQ(Waiting().alerts.size(), 2u);
   FinishAll();
   EXPECT_EQ(Process({Resolved(FiringAlert("Down", "b"), kStartMs + 6)}), 0u);
 }
@@ -292,6 +303,34 @@ TEST_F(DispatcherTest, PassesOverFiringAlertsThatAreSilenced) {
   EXPECT_EQ(Process({FiringAlert("Down", "later")}), 0u);
   ASSERT_TRUE(silences->Expire(id));
   EXPECT_EQ(Process({FiringAlert("Down", "later")}), 1u);
+}
+
+// Version 4 of state.db told every group by its alertname, at once, and kept nothing of groups.
+TEST_F(DispatcherTest, TakesOverWhatAnOlderVersionTold) {
+  const TestFolder folder;
+  {
+    const std::array<std::string_view, 2> migrations{kNotifyMigration1, kSilencesMigration1};
+    Result<SqliteDatabase> older =
+        SqliteDatabase::Open((folder.path() / "state.db").string(), SqliteSync::kFull, migrations);
+    ASSERT_TRUE(older);
+    Result<SqliteStatement> insert = older->Prepare(
+        "INSERT INTO notified (receiver, fingerprint, group_key, fired_at_ms, alert) VALUES "
+        "('ops', ?1, '{}:{alertname=\"Down\"}', ?2, ?3)");
+    ASSERT_TRUE(insert);
+    const Alert alert = FiringAlert("Down", "a");
+    const std::string encoded = EncodeNoticeAlert(MakeNoticeAlert(alert));
+    ASSERT_TRUE(insert->Bind(1, static_cast<std::int64_t>(alert.Fingerprint()))
+                    .Bind(2, kStartMs)
+                    .Bind(3, std::string_view(encoded))
+                    .Run());
+    ASSERT_TRUE(older->Execute(
+        "INSERT INTO notified_group VALUES ('ops', '{}:{alertname=\"Down\"}', 'msg_first')"));
+  }
+  database_ = OpenTestState(folder);
+  EXPECT_EQ(Process({FiringAlert("Down", "a")}), 0u);
+  EXPECT_EQ(Process({Resolved(FiringAlert("Down", "a"), kStartMs + 9)}, kStartMs + 9), 1u);
+  EXPECT_EQ(Waiting().thread_id, "msg_first");
+  EXPECT_EQ(Waiting().group_labels.Get("alertname"), "Down");
 }
 
 }  // namespace

@@ -2,12 +2,15 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "alertd/notify/dispatcher.h"
 #include "alertd/notify/notice.h"
 #include "alertd/notify/outbox.h"
+#include "alertd/notify/posted_alerts.h"
 #include "alertd/notify/silence_book.h"
 #include "base/check.h"
 #include "base/sqlite.h"
@@ -33,7 +36,8 @@ class TestFolder {
 };
 
 inline SqliteDatabase OpenTestState(const TestFolder& folder) {
-  const std::array<std::string_view, 2> migrations{kNotifyMigration1, kSilencesMigration1};
+  const std::array<std::string_view, 4> migrations{kNotifyMigration1, kSilencesMigration1,
+                                                   kNotifyMigration2, kPostedAlertsMigration1};
   Result<SqliteDatabase> database =
       SqliteDatabase::Open((folder.path() / "state.db").string(), SqliteSync::kFull, migrations);
   ATALAYA_CHECK(database.has_value());
@@ -79,6 +83,50 @@ inline ReceiverConfig EmailReceiver(const std::string& name, std::vector<std::st
   receiver.email.from = "atalaya@example.org";
   receiver.email.to = std::move(to);
   return receiver;
+}
+
+// What fires, as the rules know it; all of it immediate.
+class FiringAlerts {
+ public:
+  // All that fires after `changed`, and what of that resolved.
+  AlertsNow Change(const std::vector<Alert>& changed) {
+    AlertsNow alerts;
+    for (Alert alert : changed) {
+      alert.immediate = true;
+      if (alert.state == AlertState::kFiring) firing_[alert.Fingerprint()] = alert;
+      if (alert.state != AlertState::kInactive) continue;
+      firing_.erase(alert.Fingerprint());
+      alerts.resolved.push_back(alert);
+    }
+    for (const auto& [fingerprint, alert] : firing_) alerts.firing.push_back(alert);
+    return alerts;
+  }
+
+ private:
+  std::map<std::uint64_t, Alert> firing_;
+};
+
+// What [route], [[inhibit_rule]] and [[time_interval]] of `toml` say, for `receivers`.
+inline std::shared_ptr<Routing> MakeRouting(std::vector<ReceiverConfig> receivers,
+                                            const std::string& toml = "",
+                                            bool drill_notify = false) {
+  Result<ConfigFile> file = ConfigFile::Parse(toml, "routing.toml");
+  ATALAYA_CHECK(file.has_value());
+  auto routing = std::make_shared<Routing>();
+  std::vector<NameUse> uses;
+  ConfigTable root = file->Root();
+  ConfigTable route = root.Table("route");
+  routing->root = ReadRoute(route, uses);
+  for (ConfigTable& table : root.Tables("inhibit_rule"))
+    routing->inhibit_rules.push_back(ReadInhibitRule(table));
+  for (ConfigTable& table : root.Tables("time_interval"))
+    ReadTimeInterval(table, routing->time_intervals);
+  routing->receivers = std::move(receivers);
+  routing->drill_notify = drill_notify;
+  ATALAYA_CHECK(CompleteRouting(*routing, uses).empty());
+  const Status good = file->Finish();
+  ATALAYA_CHECK(good.has_value());
+  return routing;
 }
 
 }  // namespace atalaya::alertd
