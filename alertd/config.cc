@@ -172,20 +172,6 @@ void ReadRouting(ConfigTable& root, Reading& reading) {
     posted.Fault("resolve_timeout", "is out of range (1s to 1d)");
 }
 
-// Anybody who can connect may read everything: from elsewhere only with the token.
-void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
-  if (table.Has("token_file")) {
-    http.token_file = Beside(file, table.RequiredString("token_file"));
-    const Result<std::string> token = ReadFile(http.token_file);
-    if (!token) return table.Fault("token_file", token.error().message);
-    http.token = token->substr(0, token->find_last_not_of(" \t\r\n") + 1);
-    if (http.token.size() < kMinTokenBytes) {
-      table.Fault("token_file",
-                  fmt::format("{} holds less than {} characters", http.token_file, kMinTokenBytes));
-    }
-  }
-}
-
 void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
   if (!table.Has("token_file")) return;
   http.token_file = Beside(file, table.RequiredString("token_file"));

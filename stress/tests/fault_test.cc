@@ -30,6 +30,12 @@ bool Comes(const std::function<bool()>& condition) {
   return false;
 }
 
+HttpServerOptions Loopback() {
+  HttpServerOptions options;
+  options.listen = {{"127.0.0.1", 0}};
+  return options;
+}
+
 char StateOf(std::int64_t pid) {
   const std::string stat = ReadFile(fmt::format("/proc/{}/stat", pid)).value_or("");
   const std::size_t close = stat.rfind(')');
@@ -119,7 +125,7 @@ TEST(AlertWatch, NotesWhenAlertsFireAndResolve) {
         R"({{"labels":{{"alertname":"{}","server":"a"}},"state":"{}","activeAt":"x","value":"1"}})",
         name, state);
   };
-  const auto server = HttpServer::Start({{{"127.0.0.1", 0}}}, [&](const HttpRequest& request) {
+  const auto server = HttpServer::Start(Loopback(), [&](const HttpRequest& request) {
     EXPECT_EQ(request.path, "/api/v1/alerts");
     std::string alerts = alert("Old", "firing");
     if (stage == 1) alerts += "," + alert("ServerDown", "pending");
@@ -145,7 +151,7 @@ TEST(AlertWatch, NotesWhenAlertsFireAndResolve) {
 }
 
 TEST(AlertWatch, RefusesWhatIsNoListOfAlerts) {
-  const auto server = HttpServer::Start({{{"127.0.0.1", 0}}}, [](const HttpRequest&) {
+  const auto server = HttpServer::Start(Loopback(), [](const HttpRequest&) {
     return HttpResponse{200, "text/html", "<html>", {}};
   });
   const auto watch = AlertWatch::Start("http://" + (*server)->addresses().front().ToString());

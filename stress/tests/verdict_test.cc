@@ -8,19 +8,19 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::int64_t kMs = 1'000'000;
+constexpr std::int64_t kMillisecondNs = 1'000'000;
 
 // A run that went well: 1000 messages, 1 ms each, the generator on time and at ease.
 RunRecord GoodRun() {
   RunRecord record;
   record.planned = 1000;
-  record.load_ns = 1'000 * kMs;
+  record.load_ns = 1'000 * kMillisecondNs;
   record.totals.connected = 4;
   record.totals.wanted = 4;
   record.ledger.sent = record.ledger.expected = 1000;
   record.ledger.received = 1000;
-  record.messages.response.Record(kMs, 1000);
-  record.totals.attend_lag.Record(kMs / 100, 1000);
+  record.messages.response.Record(kMillisecondNs, 1000);
+  record.totals.attend_lag.Record(kMillisecondNs / 100, 1000);
   record.worker_cpu_percent = {20, 30};
   return record;
 }
@@ -45,19 +45,19 @@ TEST(Verdict, WeighsWhatWasSentAgainstThePlan) {
 
 TEST(Verdict, DistrustsAGeneratorThatIsLate) {
   RunRecord record = GoodRun();
-  record.totals.attend_lag.Record(20 * kMs, 20);
-  record.messages.response.Record(100 * kMs, 50);
+  record.totals.attend_lag.Record(20 * kMillisecondNs, 20);
+  record.messages.response.Record(100 * kMillisecondNs, 50);
   EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
-  record.totals.attend_lag.Record(200 * kMs, 30);
+  record.totals.attend_lag.Record(200 * kMillisecondNs, 30);
   EXPECT_EQ(Judge(record).validity, Validity::kInvalid);
 }
 
 TEST(Verdict, DistrustsALatencyThatIsMostlyTheGeneratorsOwn) {
   RunRecord record = GoodRun();
-  record.totals.attend_lag.Record(2 * kMs, 20);
-  record.messages.response.Record(3 * kMs, 20);
+  record.totals.attend_lag.Record(2 * kMillisecondNs, 20);
+  record.messages.response.Record(3 * kMillisecondNs, 20);
   EXPECT_EQ(Judge(record).validity, Validity::kDegraded);
-  record.messages.response.Record(5 * kMs, 50);
+  record.messages.response.Record(5 * kMillisecondNs, 50);
   EXPECT_EQ(Judge(record).validity, Validity::kValid);
 }
 
@@ -109,7 +109,7 @@ TEST(Verdict, HasACodeOfItsOwnForAnObjectiveThatIsMissed) {
 TEST(Verdict, JudgesConnectionsWhereNothingIsPublished) {
   RunRecord record;
   record.totals.wanted = record.totals.connected = 100;
-  record.load_ns = 1'000 * kMs;
+  record.load_ns = 1'000 * kMillisecondNs;
   const Verdict verdict = Judge(record);
   EXPECT_EQ(verdict.validity, Validity::kValid);
   EXPECT_THAT(verdict.sentence, HasSubstr("100 of 100 connections were ready"));
