@@ -111,12 +111,10 @@ TEST(CertificateRule, FiresBeforeTheFirstOfThemEnds) {
   RuleBench bench(R"([[rule]]
     alert = "CertificateExpiresSoon"
     certificate = { within = "21d" })");
-  const double end = 30 * 86'400 + static_cast<double>(bench.Ms(0s)) / 1000;
+  const double end = 21 * 86'400 + 60 + static_cast<double>(bench.Ms(0s)) / 1000;
   bench.At(0s).Series("probe_ssl_earliest_cert_expiry", {{"probe", "shop"}}, end);
-  EXPECT_EQ(bench.StateAt(0s), AlertState::kInactive);
-  bench.At(9 * 24h).Series("probe_ssl_earliest_cert_expiry", {{"probe", "shop"}}, end);
-  EXPECT_EQ(bench.StateAt(9 * 24h), AlertState::kInactive);
-  EXPECT_EQ(bench.StateAt(9 * 24h + 1s), AlertState::kFiring);
+  EXPECT_EQ(bench.StateAt(60s), AlertState::kInactive);
+  EXPECT_EQ(bench.StateAt(61s), AlertState::kFiring);
 }
 
 TEST(HungRule, FiresForTheServerThatHangs) {
