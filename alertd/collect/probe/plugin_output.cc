@@ -14,8 +14,8 @@ constexpr std::string_view kBlanks = " \t\r\n";
 std::string CleanText(std::string_view raw, std::size_t max_bytes) {
   std::string text(raw.substr(0, max_bytes));
   for (char& c : text) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  // A character may have been cut in two.
-  for (int cut = 0; cut < 3 && !text.empty() && !mqtt::IsValidUtf8(text); ++cut) text.pop_back();
+  const bool cut = raw.size() > max_bytes;  // Perhaps within a character.
+  for (int i = 0; cut && i < 3 && !mqtt::IsValidUtf8(text); ++i) text.pop_back();
   if (!mqtt::IsValidUtf8(text)) {
     text = raw.substr(0, max_bytes);
     for (char& c : text) c = c < 0x20 || c == 0x7f ? '?' : c;
