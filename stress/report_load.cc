@@ -165,7 +165,13 @@ std::string PhasesSection(const RunRecord& record) {
       rows);
   const std::vector<LoadPoint> points = LoadPointsOf(record);
   if (points.size() > 2) {
-    html += "<h3>Response time by offered rate</h3>" + Figure(LoadChart(points, 0, 0), kWideChart);
+    std::vector<Probe> probes(points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      probes[i].rate_per_s = points[i].rate_per_s;
+      probes[i].p99_ns = points[i].p99_ns;
+    }
+    html += "<h3>Response time by offered rate</h3>" +
+            Figure(LoadChart(points, FindKnee(probes), 0), kWideChart);
   }
   return Section("Phases", html);
 }

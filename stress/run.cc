@@ -203,21 +203,26 @@ class Conductor {
       alert.fired_ns -= start_ns_;
       if (alert.resolved_ns) *alert.resolved_ns -= start_ns_;
     }
-    std::vector<bool> claimed(record_.alerts.size());
+    for (std::size_t i = 0; i < record_.alerts.size(); ++i) {
+      FaultOutcome* fault = FaultOf(record_.alerts[i]);
+      if (fault != nullptr && !fault->alert) fault->alert = i;
+    }
+  }
+
+  // The last fault that began before the alert fired and may have raised it; nullptr for none.
+  FaultOutcome* FaultOf(const AlertEvent& alert) {
+    FaultOutcome* found = nullptr;
     for (FaultOutcome& fault : record_.faults) {
+      const bool named = fault.fault.alert.empty() || fault.fault.alert == alert.name;
       const std::int64_t end_ns =
           std::max(fault.ended_ns, fault.recovered_ns.value_or(0)) + kAlertGraceNs;
-      for (std::size_t i = 0; i < record_.alerts.size() && !fault.alert; ++i) {
-        const AlertEvent& alert = record_.alerts[i];
-        const bool named = fault.fault.alert.empty() || fault.fault.alert == alert.name;
-        if (claimed[i] || alert.from_before || !named || fault.ended_ns == 0 ||
-            alert.fired_ns < fault.began_ns || alert.fired_ns > end_ns) {
-          continue;
-        }
-        fault.alert = i;
-        claimed[i] = true;
+      if (alert.from_before || !named || fault.ended_ns == 0 || alert.fired_ns < fault.began_ns ||
+          alert.fired_ns > end_ns) {
+        continue;
       }
+      if (found == nullptr || fault.began_ns > found->began_ns) found = &fault;
     }
+    return found;
   }
 
   const LoadPlan* plan_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "mqtt/encode.h"
@@ -213,11 +214,20 @@ void Sender::OnEnd(std::size_t publisher) {
   publishers_[publisher].under_way = 0;
 }
 
-std::size_t Sender::OnReceipt(std::size_t flow, std::uint32_t index) {
+void Sender::OnReceipt(std::size_t flow, std::uint32_t index) {
   const std::size_t at = first_of_flow_[flow] + index / plan_->workers();
   Publisher& publisher = publishers_[at];
   if (publisher.under_way > 0) --publisher.under_way;
-  return at;
+  if (std::exchange(publisher.dirty, true)) return;
+  dirty_.push_back(at);
+}
+
+std::optional<std::size_t> Sender::TakeFreed() {
+  if (!plan_->closed() || dirty_.empty()) return std::nullopt;
+  const std::size_t publisher = dirty_.back();
+  dirty_.pop_back();
+  publishers_[publisher].dirty = false;
+  return publisher;
 }
 
 void Sender::MarkSecond() {

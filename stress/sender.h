@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,10 @@ class Sender {
   void OnConnack(std::size_t publisher, const mqtt::Connack& connack);
   void OnEnd(std::size_t publisher);  // Its connection is over: nothing is under way any more.
   // A message of the flow's publisher `index` has come back: with closed arrivals at QoS 0, that is
-  // its acknowledgement. Returns the publisher, for Flush.
-  std::size_t OnReceipt(std::size_t flow, std::uint32_t index);
+  // its acknowledgement.
+  void OnReceipt(std::size_t flow, std::uint32_t index);
+  // A publisher that OnReceipt has freed since it was last taken, for Flush.
+  std::optional<std::size_t> TakeFreed();
 
   void MarkSecond();  // From here on a fault that comes may lose what is under way.
   void OpenFaultWindow();

@@ -254,6 +254,10 @@ void Worker::OnEvent(std::size_t slot, std::uint32_t events) {
     answers_.clear();
   }
   Book(slot);
+  // What a read has let go leaves in one call.
+  while (const std::optional<std::size_t> freed = sender_.TakeFreed()) {
+    FlushPublisher(SlotOfPublisher(*freed));
+  }
   if (loading_ && RoleOf(slot) == Role::kPublisher && sender_.HasWork(PublisherAt(slot))) {
     FlushPublisher(slot);
   }
@@ -268,7 +272,7 @@ bool Worker::OnPacket(Connection* connection, const mqtt::Frame& frame, std::int
   last_arrival_ns_ = now_ns;
   const Receiver::Arrival arrival = receiver_.OnPacket(slot, frame, now_ns - start_ns_, &answers_);
   if (arrival.first_copy && plan_->closed() && plan_->wire(members_[slot].flow).qos == 0) {
-    FlushPublisher(SlotOfPublisher(sender_.OnReceipt(members_[slot].flow, arrival.publisher)));
+    sender_.OnReceipt(members_[slot].flow, arrival.publisher);
   }
   return arrival.in_place;
 }

@@ -97,8 +97,9 @@ TEST(Capacity, EndsWhereARunIsInterrupted) {
 
 TEST(Capacity, SeesTheKneeWhereLatencyTurnsUp) {
   std::vector<Probe> probes;
-  for (const auto& [rate, p99_ms] :
-       {std::pair{1000, 1}, {2000, 1}, {3000, 2}, {4000, 30}, {5000, 100}}) {
+  constexpr std::pair<int, int> kPoints[] = {
+      {1000, 1}, {2000, 1}, {3000, 2}, {4000, 30}, {5000, 100}};
+  for (const auto& [rate, p99_ms] : kPoints) {
     Probe probe;
     probe.rate_per_s = rate;
     probe.p99_ns = p99_ms * kMs;

@@ -107,13 +107,14 @@ TEST(FaultClients, SayWhatBecameOfThem) {
       {FaultKind::kSlowReaders, "0 refused"}};
   for (const auto& [kind, words] : kCases) {
     fault.kind = kind;
+    const std::string wanted = words;
     std::string said;
     // Ending is the only way to ask; later is later.
     EXPECT_TRUE(Comes([&] {
       FaultClients clients(fault, target, "a/#", "f");
       poll(nullptr, 0, 100);
       said = clients.End();
-      return said.find(words) != std::string::npos;
+      return said.find(wanted) != std::string::npos;
     })) << said;
   }
 }
