@@ -172,6 +172,16 @@ void ReadRouting(ConfigTable& root, Reading& reading) {
     posted.Fault("resolve_timeout", "is out of range (1s to 1d)");
 }
 
+// Once all files are read: a fallback may stand in another one.
+void CheckFallbacks(Reading& reading) {
+  for (const auto& [receiver, fallback, place] : reading.fallbacks) {
+    if (fallback == receiver || !reading.receivers.contains(fallback)) {
+      reading.faults.push_back(
+          fmt::format("{}: fallback: \"{}\" is not another receiver", place.ToString(), fallback));
+    }
+  }
+}
+
 void ReadToken(ConfigTable& table, const std::string& file, Config::Http& http) {
   if (!table.Has("token_file")) return;
   http.token_file = Beside(file, table.RequiredString("token_file"));

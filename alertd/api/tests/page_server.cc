@@ -289,11 +289,14 @@ int Serve(const std::string& folder) {
   api_options.notices = Notices;
   api_options.targets = Targets;
   api_options.silences = silences->get();
-  api_options.outside = [](Alert alert) {
-    alert.labels.Set("site", "tower");
-    return alert;
+  const auto routing = std::make_shared<Routing>();
+  routing->receivers.emplace_back().name = "ops-webhook";
+  CompleteRouting(*routing, {});
+  api_options.routing = [&routing] { return routing; };
+  api_options.view = [&](std::vector<Alert> firing) {
+    for (Alert& alert : firing) alert.labels.Set("site", "tower");
+    return ViewAlerts(*routing, silences->get(), std::move(firing), SystemClock().NowMs());
   };
-  api_options.receivers = [](const Alert&) { return std::vector<std::string>{"ops-webhook"}; };
   Api api(api_options);
   HttpServerOptions http;
   http.listen = {{"127.0.0.1", 0}};

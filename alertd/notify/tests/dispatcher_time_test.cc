@@ -99,7 +99,7 @@ class Timeline : public testing::Test {
       const Result<Notice> notice = DecodeNotice((*whole)->content);
       EXPECT_TRUE(notice);
       std::string line = fmt::format("{}s {}", (row->created_ms - kStartMs) / 1000, row->receiver);
-      for (const auto& [name, value] : notice->group_labels) line += " " + value;
+      for (const auto& [name, value] : notice->group_labels) line += fmt::format(" {}", value);
       line += ":";
       for (const NoticeAlert& alert : notice->alerts)
         line += fmt::format(" {}{}", alert.firing ? "+" : "-", alert.labels.Get("instance"));
