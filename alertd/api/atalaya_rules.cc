@@ -31,7 +31,7 @@ bool RuleHas(const RuleStatus& rule, const std::string& lower_case) {
 }
 
 // The comparison with a number that an expression rests on: in `A < 10 and B` the left one.
-const promql::Binary* DecidingComparison(const promql::ExprPtr& expr) {
+const promql::Binary* DecidingComparison(const promql::Expr& expr) {
   if (expr.kind == promql::Expr::Kind::kParen)
     return DecidingComparison(*static_cast<const promql::Paren&>(expr).inner);
   if (expr.kind != promql::Expr::Kind::kBinary) return nullptr;
