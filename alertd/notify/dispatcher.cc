@@ -39,7 +39,7 @@ const Alert* FindAlert(const ByFingerprint& index, std::uint64_t fingerprint) {
 
 struct Group {
   GroupRow row;
-  const Route* route = nullptr;  // Null where the routes no longer make it.
+  const Route* route = nullptr;  // Null where it is no more.
   std::vector<const Alert*> firing;
   bool is_new = false;
   bool is_urgent = false;  // An immediate alert may be news.
@@ -126,6 +126,9 @@ Status Pass::FindGroups() {
   for (const Alert& alert : alerts_.firing) {
     if (FindAlert(firing_, alert.Fingerprint()) != &alert) continue;  // There is one like it.
     for (const Route* route : RoutesOf(routing_, alert.labels)) PlaceFiring(alert, *route);
+  }
+  for (auto& [key, group] : groups_) {
+    if (group.firing.empty()) group.route = RouteOfGroup(routing_, key, group.row.labels);
   }
   return {};
 }

@@ -16,6 +16,14 @@ void GiveReceivers(Route& route, const std::vector<std::string>& everyone) {
 
 bool IsDrill(const telemetry::Labels& labels) { return labels.Get("drill") == "true"; }
 
+const Route* RouteOfKey(const Route& route, std::string_view key) {
+  if (route.key == key) return &route;
+  for (const Route& child : route.routes) {
+    if (const Route* const found = RouteOfKey(child, key)) return found;
+  }
+  return nullptr;
+}
+
 std::string UseFault(const Routing& routing, const NameUse& use) {
   if (use.key != "receiver" && use.key != "receivers") {
     if (routing.time_intervals.contains(use.name)) return "";
@@ -57,6 +65,15 @@ std::vector<const Route*> RoutesOf(const Routing& routing, const telemetry::Labe
   std::vector<const Route*> routes = MatchRoutes(routing.root, labels);
   if (routing.drill && IsDrill(labels)) routes.push_back(&*routing.drill);
   return routes;
+}
+
+const Route* RouteOfGroup(const Routing& routing, const std::string& group_key,
+                          const telemetry::Labels& group_labels) {
+  const std::string end = ":" + group_labels.ToString();
+  if (!group_key.ends_with(end)) return nullptr;
+  const std::string_view key = std::string_view(group_key).substr(0, group_key.size() - end.size());
+  if (routing.drill && routing.drill->key == key) return &*routing.drill;
+  return RouteOfKey(routing.root, key);
 }
 
 bool Wants(const Routing& routing, const ReceiverConfig& receiver,

@@ -34,6 +34,10 @@ std::vector<std::string> CompleteRouting(Routing& routing, const std::vector<Nam
 // Every route that takes an alert with `labels`; they live in `routing`.
 std::vector<const Route*> RoutesOf(const Routing& routing, const telemetry::Labels& labels);
 
+// The route that made the group of that key; null where there is none any more.
+const Route* RouteOfGroup(const Routing& routing, const std::string& group_key,
+                          const telemetry::Labels& group_labels);
+
 // Whether `receiver` is to hear of a firing alert with `labels` at all.
 bool Wants(const Routing& routing, const ReceiverConfig& receiver, const telemetry::Labels& labels);
 

@@ -17,6 +17,7 @@ ALERTS = 60
 LABELS = ("alertname", "site", "team")
 VALUES = ("1", "2", "3")
 RECEIVERS = ("r0", "r1", "r2")
+SETTLE_S = 10  # After a reload, until all alerts are in their groups.
 NEVER = "1h"  # A group_wait: nothing is told meanwhile.
 
 
@@ -34,15 +35,16 @@ class Draws:
     def matchers(self) -> list[str]:
         return [self.matcher() for _ in range(self.random.randint(1, 2))]
 
-    def labels(self) -> list[str]:
-        return self.random.sample(LABELS, self.random.randint(0, len(LABELS)))
+    def labels(self, least: int = 0) -> list[str]:
+        return self.random.sample(LABELS, self.random.randint(least, len(LABELS)))
 
     def route(self, depth: int) -> dict:
         route = {"matchers": self.matchers(), "continue": self.random.random() < 0.4}
         if self.random.random() < 0.6:
             route["receiver"] = self.random.choice(RECEIVERS)
         if self.random.random() < 0.5:
-            route["group_by"] = ["..."] if self.random.random() < 0.2 else self.labels()
+            # To Alertmanager, an empty list below the root says nothing.
+            route["group_by"] = ["..."] if self.random.random() < 0.2 else self.labels(least=1)
         if depth > 0:
             route["routes"] = [self.route(depth - 1) for _ in range(self.random.randint(0, 3))]
         return route
@@ -88,7 +90,7 @@ def groups(address: str) -> dict:
         for alert in group["alerts"]:
             key = (json.dumps(group["labels"], sort_keys=True), group["receiver"]["name"], int(alert["labels"]["n"]))
             found[key] = (alert["status"]["state"], len(alert["status"]["inhibitedBy"]),
-                          sorted(receiver["name"] for receiver in alert["receivers"]))
+                          tuple(sorted({receiver["name"] for receiver in alert["receivers"]})))
     return found
 
 
@@ -96,9 +98,15 @@ class Alertmanager:
     def __init__(self, bench):
         self.config = bench.dir / "alertmanager.yml"
         self.write({"receiver": "r0"}, [])
+        binary = harness.peer("prometheus-alertmanager", "usr/bin/prometheus-alertmanager")
+        share = harness.peer("prometheus-alertmanager", "usr/share")
+        # Debian's looks for its templates under /usr/share, where an unpacked one has none.
+        inside = ["/usr/bin/unshare", "--mount", "--map-root-user", "sh", "-c", f'mount --bind "{share}" /usr/share && exec "$0" "$@"']
+        if harness.run_program(*inside, "true").returncode != 0:
+            harness.skip("Alertmanager needs a mount namespace of its own, which this machine does not allow")
         self.program = bench.start(
-            harness.peer("prometheus-alertmanager", "usr/bin/prometheus-alertmanager"), f"--config.file={self.config}",
-            f"--storage.path={bench.dir}/alertmanager", f"--web.listen-address={HOST}:0", "--cluster.listen-address=")
+            *inside, binary, f"--config.file={self.config}", f"--storage.path={bench.dir}/alertmanager",
+            f"--web.listen-address={HOST}:0", "--cluster.listen-address=")
         port = harness.wait_for("Alertmanager to listen", lambda: listening_port(self.program.pid))
         self.address = f"{HOST}:{port}"
         harness.wait_for("Alertmanager to be ready", self._is_ready)
@@ -167,11 +175,11 @@ def routes_as_alertmanager_does(bench):
         def equal():
             return groups(alertmanager.address) == groups(alertd.address)
         try:
-            harness.wait_for("the same groups", equal)
+            harness.wait_for("the same groups", equal, SETTLE_S)
         except AssertionError:
             theirs, ours = groups(alertmanager.address), groups(alertd.address)
             raise AssertionError(f"{json.dumps(root)} {json.dumps(inhibit_rules)}\nonly Alertmanager: "
-                                 f"{dict(theirs.items() - ours.items())}\nonly cloud_alertd: {ours}") from None
+                                 f"{theirs.items() - ours.items()}\nonly cloud_alertd: {ours.items() - theirs.items()}") from None
         found = groups(alertd.address)
         seen |= {(state, len(receivers)) for state, _, receivers in found.values()}
     assert {state for state, _ in seen} == {"active", "suppressed"} and max(count for _, count in seen) > 1, seen
@@ -235,7 +243,8 @@ def takes_alerts_of_prometheus(bench):
     gauge.value = 0
     resolved = told(receiver, "Trouble", "resolved")
     assert resolved["startsAt"] == firing["startsAt"] < resolved["endsAt"], (firing, resolved)
-    assert len(receiver.requests.items) == 2, receiver.requests.items
+    # The first may have been in flight at the kill, and comes again then.
+    assert len({request["id"] for request in receiver.requests.items}) == 2, receiver.requests.items
 
 
 def takes_alerts_of_amtool(bench):
@@ -260,7 +269,7 @@ def takes_alerts_of_amtool(bench):
 
 
 def main():
-    for test in (routes_as_alertmanager_does, takes_alerts_of_prometheus, takes_alerts_of_amtool):
+    for test in (takes_alerts_of_prometheus, takes_alerts_of_amtool, routes_as_alertmanager_does):
         print(test.__name__, flush=True)
         with harness.Bench() as bench:
             test(bench)

@@ -87,7 +87,7 @@ class WebhookReceiver:
             return
         if status == "half":
             handler.close_connection = True
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+            handler.wfile.write(b"HTTP/1.1 2")
             return
         handler.send_response(status)
         for name, value in {"Content-Length": "0", **headers}.items():

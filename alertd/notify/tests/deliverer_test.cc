@@ -201,6 +201,7 @@ TEST_F(DelivererTest, DeliversAndRecordsEachStage) {
   Alert alert = FiringAlert("Down", "a");
   alert.event_ns = 1;
   clock_.AdvanceMs(5);
+  alert.fired_at_ms = clock_.NowMs();
   Notify({alert});
   const OutboxRow row = WaitForState(OutboxState::kSent).front();
   EXPECT_EQ(row.attempts, 1);

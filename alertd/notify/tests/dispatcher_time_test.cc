@@ -188,8 +188,8 @@ TEST_F(Timeline, AChangePutsTheRepetitionOff) {
   Fire("Down", "a");
   EXPECT_THAT(Until(9min), ElementsAre("0s ops Down: +a"));
   Fire("Down", "b");
-  EXPECT_THAT(Until(18min), ElementsAre("540s ops Down: +a +b"));
-  EXPECT_THAT(Until(20min), ElementsAre("1140s ops Down: +a +b"));
+  EXPECT_THAT(Until(19min), ElementsAre("600s ops Down: +a +b"));
+  EXPECT_THAT(Until(20min), ElementsAre("1200s ops Down: +a +b"));
 }
 
 TEST_F(Timeline, ARestartNeitherRepeatsNorForgetsNorWaitsAgain) {
@@ -355,7 +355,7 @@ times = [{ start_time = "12:00", end_time = "18:00" }]
 TEST_F(Timeline, MutedRoutesTellNothingUntilTheirTimeIsOver) {
   Route(kMuted);
   Fire("Down", "a", /*immediate=*/true);
-  EXPECT_THAT(Until(55min), IsEmpty());
+  EXPECT_THAT(Until(50min), IsEmpty());
   EXPECT_THAT(Until(61min), ElementsAre("3600s ops Down: +a"));
 }
 
