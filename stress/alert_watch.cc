@@ -45,12 +45,14 @@ Result<std::vector<AlertEvent>> FiringIn(const std::string& body) {
 
 }  // namespace
 
-AlertWatch::AlertWatch(std::string url) : url_(std::move(url)) {
+AlertWatch::AlertWatch(std::string url, std::string token)
+    : url_(std::move(url)), token_(std::move(token)) {
   while (url_.ends_with('/')) url_.pop_back();
 }
 
-Result<std::unique_ptr<AlertWatch>> AlertWatch::Start(const std::string& url) {
-  std::unique_ptr<AlertWatch> watch(new AlertWatch(url));
+Result<std::unique_ptr<AlertWatch>> AlertWatch::Start(const std::string& url,
+                                                         const std::string& token) {
+  std::unique_ptr<AlertWatch> watch(new AlertWatch(url, token));
   if (Status asked = watch->Ask(true); !asked) {
     return Fail(asked.error().code, "--alertd: {}: {}", url, asked.error().message);
   }
@@ -73,6 +75,7 @@ void AlertWatch::Run() {
 Status AlertWatch::Ask(bool first) {
   HttpClientRequest request;
   request.url = url_ + "/api/v1/alerts";
+  request.bearer_token = token_;
   request.timeout = kTimeout;
   const Result<HttpClientReply> reply = client_.SendAndWait(std::move(request));
   if (!reply) return Forward(reply.error());

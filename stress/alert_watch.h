@@ -18,9 +18,10 @@ namespace atalaya::stress {
 // Asks cloud_alertd (or Prometheus) ten times a second which alerts fire, on a thread of its own.
 class AlertWatch {
  public:
-  // `url`: "http://127.0.0.1:9480". kIo where it does not answer, kInvalid where its answer is no
-  // list of alerts.
-  static Result<std::unique_ptr<AlertWatch>> Start(const std::string& url);
+  // `url`: "http://127.0.0.1:9480"; `token`: what it asks for, or "". kIo where it does not answer,
+  // kInvalid where its answer is no list of alerts.
+  static Result<std::unique_ptr<AlertWatch>> Start(const std::string& url,
+                                                   const std::string& token);
   ~AlertWatch();
 
   // What fired since it was started, in order; times are of the steady clock. Threads: any.
@@ -29,11 +30,12 @@ class AlertWatch {
   std::uint64_t failures() const { return failures_.load(); }
 
  private:
-  explicit AlertWatch(std::string url);
+  AlertWatch(std::string url, std::string token);
   Status Ask(bool first);
   void Run();
 
   std::string url_;
+  std::string token_;
   HttpClient client_;
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<bool> stopping_{false};

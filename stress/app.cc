@@ -35,7 +35,11 @@ Result<App> App::Create(const Options& options, Environment environment) {
   if (!server) return Forward(server.error());
   app.server_ = std::make_unique<ServerWatch>(std::move(*server));
   if (!options.alertd.empty()) {
-    auto alerts = AlertWatch::Start(options.alertd);
+    Result<std::string> token;
+    if (!options.alertd_token_file.empty()) token = ReadFile(options.alertd_token_file);
+    if (!token) return Fail(token.error().code, "--alertd-token-file: {}", token.error().message);
+    token->erase(token->find_last_not_of(" \t\r\n") + 1);
+    auto alerts = AlertWatch::Start(options.alertd, *token);
     if (!alerts) return Forward(alerts.error());
     app.alerts_ = std::move(*alerts);
   }

@@ -306,6 +306,7 @@ void AddFlags(Flags& flags, RawOptions& raw, Options& options) {
             "the target's port");
   flags.Add("start", &options.start, "Command that starts the server; it ends with the run");
   flags.Add("alertd", &options.alertd, "http://HOST:PORT whose API is asked for alerts");
+  flags.Add("alertd-token-file", &options.alertd_token_file, "File with the token that it asks for");
   flags.Add("metrics-listen", &raw.metrics_listen,
             "HOST:PORT for Prometheus, while the run goes on");
 }

@@ -21,6 +21,7 @@ struct Options {
   std::int64_t server_pid = 0;  // 0: not given.
   std::string start;            // The command that starts the server; "": it is there.
   std::string alertd;           // Whose API is asked for alerts; "": nobody's.
+  std::string alertd_token_file;
   std::optional<HostPort> metrics_listen;
   std::string report;  // Where the HTML goes; "" for nowhere.
   std::string json;

@@ -18,6 +18,7 @@
 namespace atalaya {
 namespace {
 
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -164,7 +165,8 @@ TEST(HttpServer, TellsWhatItRefusesByItself) {
   EXPECT_THAT(large.Receive(), StartsWith("HTTP/1.1 413"));
   Wire garbage(*server);
   garbage.Send("no HTTP\r\n\r\n");
-  EXPECT_THAT(garbage.Receive(), StartsWith("HTTP/1.1 400"));
+  // CivetWeb answers in the version that it made out.
+  EXPECT_THAT(garbage.Receive(), AnyOf(StartsWith("HTTP/1.1 400"), StartsWith("HTTP/1.0 400")));
   const std::lock_guard lock(mutex);
   EXPECT_EQ(refused, (std::vector<int>{413, 400}));
 }

@@ -135,7 +135,7 @@ TEST(AlertWatch, NotesWhenAlertsFireAndResolve) {
         200, "application/json", R"({"status":"success","data":{"alerts":[)" + alerts + "]}}", {}};
   });
   ASSERT_TRUE(server.has_value());
-  const auto watch = AlertWatch::Start("http://" + (*server)->addresses().front().ToString() + "/");
+  const auto watch = AlertWatch::Start("http://" + (*server)->addresses().front().ToString() + "/", "");
   ASSERT_TRUE(watch.has_value()) << watch.error().message;
   stage = 1;
   stage = 2;
@@ -155,7 +155,7 @@ TEST(AlertWatch, RefusesWhatIsNoListOfAlerts) {
   const auto server = HttpServer::Start(Loopback(), [](const HttpRequest&) {
     return HttpResponse{200, "text/html", "<html>", {}};
   });
-  const auto watch = AlertWatch::Start("http://" + (*server)->addresses().front().ToString());
+  const auto watch = AlertWatch::Start("http://" + (*server)->addresses().front().ToString(), "");
   ASSERT_FALSE(watch.has_value());
   EXPECT_THAT(watch.error().message, HasSubstr("--alertd: http://"));
 }

@@ -63,7 +63,7 @@ def alertd(*command):
 
 
 def ask_with_own_command(bench, address: str):
-    url = f"--url=http://{address}"
+    url = f"--url={harness.with_token(address)}"
     instant = alertd("query", url, "sum(test_requests_total)")
     assert instant.returncode == 0 and instant.stdout.startswith("{} => 8 @["), instant
     now = int(time.time())

@@ -71,7 +71,7 @@ def a_killed_and_a_halted_server(bench: Bench):
     api = f"http://{alertd.ready()['http']}"
     metrics = free_port()
     done, report = stress(bench, "14s", [fault("kill", 2, 2, alert="ServerGone"), fault("stop", 9, 1.5)],
-                          "--target", f"mqtt://127.0.0.1:{port}", "--start", server_command(bench, port), "--alertd", api,
+                          "--target", f"mqtt://127.0.0.1:{port}", "--start", server_command(bench, port), "--alertd", api, "--alertd-token-file", bench.dir / "alertd/token",
                           "--metrics-listen", f"127.0.0.1:{metrics}")
     print(done.stdout)
     killed, halted = report["faults"]

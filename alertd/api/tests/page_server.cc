@@ -274,11 +274,15 @@ int Serve(const std::string& folder) {
   options.clock = &clock;
   auto store = WriteHour(options, clock);
   if (!store) return EndWith(store.error());
-  const std::array<std::string_view, 1> migrations{kSilencesMigration1};
+  const std::array<std::string_view, 2> migrations{kSilencesMigration1, kPostedAlertsMigration1};
   auto database = SqliteDatabase::Open(folder + "/state.db", SqliteSync::kFull, migrations);
   if (!database) return EndWith(database.error());
   auto silences = SilenceBook::Open(std::move(*database), SystemClock());
   if (!silences) return EndWith(silences.error());
+  auto for_posted = SqliteDatabase::Open(folder + "/state.db", SqliteSync::kFull, migrations);
+  if (!for_posted) return EndWith(for_posted.error());
+  auto posted = PostedAlerts::Open(std::move(*for_posted), SystemClock());
+  if (!posted) return EndWith(posted.error());
   const promql::Engine engine(**store);
   ApiOptions api_options;
   api_options.store = store->get();
@@ -289,6 +293,7 @@ int Serve(const std::string& folder) {
   api_options.notices = Notices;
   api_options.targets = Targets;
   api_options.silences = silences->get();
+  api_options.posted = posted->get();
   const auto routing = std::make_shared<Routing>();
   routing->receivers.emplace_back().name = "ops-webhook";
   CompleteRouting(*routing, {});
