@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "promql/parser.h"
 #include "telemetry/utf8.h"
 
 namespace atalaya::alertd {
@@ -27,14 +28,6 @@ std::string_view TrimSpace(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kMatcherSpace);
   if (begin == std::string_view::npos) return "";
   return text.substr(begin, text.find_last_not_of(kMatcherSpace) - begin + 1);
-}
-
-bool IsMatcherName(std::string_view name) {
-  return !name.empty() && (name[0] < '0' || name[0] > '9') &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == ':';
-         });
 }
 
 // A value in quotes, or one that stands without; nothing where a quote is left open or stands
@@ -84,7 +77,7 @@ Result<telemetry::Matcher> ParseMatcher(std::string_view text) {
   const std::size_t at = text.find_first_of("=!");
   if (at == std::string_view::npos) return bad();
   const std::string_view name = TrimSpace(text.substr(0, at));
-  if (!IsMatcherName(name)) return bad();
+  if (!promql::IsBareLabelName(name)) return bad();
   for (const auto& [sign, kind] : kOperators) {
     if (!text.substr(at).starts_with(sign)) continue;
     std::optional<std::string> value = Unquote(TrimSpace(text.substr(at + sign.size())));

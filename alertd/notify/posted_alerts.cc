@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alertd/notify/notice.h"
+#include "promql/parser.h"
 
 namespace atalaya::alertd {
 
@@ -22,14 +23,6 @@ CREATE TABLE posted_alert (
 
 namespace {
 
-bool IsLabelName(std::string_view name) {
-  return !name.empty() && (name[0] < '0' || name[0] > '9') &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_';
-         });
-}
-
 // "" where the alert is good.
 std::string PostedFault(const PostedAlert& alert) {
   if (alert.labels.empty()) return "an alert needs a label with a value";
@@ -39,7 +32,8 @@ std::string PostedFault(const PostedAlert& alert) {
   const auto check = [&](const auto& name, const auto& value) {
     bytes += name.size() + value.size();
     ++pairs;
-    if (!IsLabelName(name)) fault = fmt::format("\"{}\" is no name of a label", CutText(name, 100));
+    if (!promql::IsBareLabelName(name))
+      fault = fmt::format("\"{}\" is no name of a label", CutText(name, 100));
   };
   for (const auto& [name, value] : alert.labels) check(name, value);
   for (const auto& [name, value] : alert.annotations) check(name, value);

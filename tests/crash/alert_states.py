@@ -33,18 +33,7 @@ class CrashTest:
         # `keep`: on a busy machine a scrape may take longer than its 100 ms.
         (bench.dir / "rules.toml").write_text(
             '[[rule]]\nalert = "Trouble"\nexpr = "trouble == 1"\nno_data = "keep"\nimmediate = true\n')
-        self.config.write_text(f"""
-[http]
-listen = "127.0.0.1:0"
-[storage]
-dir = "{bench.dir}/state"
-[rules]
-files = ["rules.toml"]
-interval = "100ms"
-[[scrape]]
-job = "trouble"
-targets = ["{self.conditions.address}"]
-interval = "100ms"
+        self.config.write_text(self.conditions.alertd_config(bench) + f"""
 [[receiver]]
 name = "web"
 webhook = {{ url = "{self.webhook.url}" }}

@@ -27,3 +27,19 @@ class Conditions:
         for i in changed:
             self.holds[i] = not self.holds[i]
         return {str(i) for i in changed}
+
+    def alertd_config(self, bench: harness.Bench) -> str:
+        """What a cloud_alertd that looks at them and judges by rules.toml has in front."""
+        return f"""
+[http]
+listen = "127.0.0.1:0"
+[storage]
+dir = "{bench.dir}/state"
+[rules]
+files = ["rules.toml"]
+interval = "100ms"
+[[scrape]]
+job = "trouble"
+targets = ["{self.address}"]
+interval = "100ms"
+"""

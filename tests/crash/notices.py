@@ -112,18 +112,7 @@ immediate = true
 alert = "Patient"
 expr = "trouble == 1"
 """)
-        self.config.write_text(f"""
-[http]
-listen = "127.0.0.1:0"
-[storage]
-dir = "{bench.dir}/state"
-[rules]
-files = ["rules.toml"]
-interval = "100ms"
-[[scrape]]
-job = "trouble"
-targets = ["{self.conditions.address}"]
-interval = "100ms"
+        self.config.write_text(self.conditions.alertd_config(bench) + f"""
 [route]
 group_wait = "300ms"
 group_interval = "500ms"
