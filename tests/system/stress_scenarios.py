@@ -116,7 +116,7 @@ def transports(bench: Bench):
     for protocol in ("mqtts", "ws", "wss"):
         lines += ["[[listener]]", 'address = "127.0.0.1:0"', f'protocol = "{protocol}"']
         if protocol != "ws":
-            lines += ['certificate_file = "cert.pem"', 'key_file = "key.pem"']
+            lines += [f'certificate_file = "{bench.dir}/cert.pem"', f'key_file = "{bench.dir}/key.pem"']
     config = bench.dir / "server.toml"
     config.write_text("\n".join(lines) + "\n")
     server = bench.start("cloud_server", "--config", config, "--data-dir", bench.dir / "data", "--stats-file", bench.stats_file())
