@@ -70,6 +70,9 @@ std::string NameLimit(const CapacityRecord& record, int cpus) {
     return fmt::format("the generator's CPU ({} of one thread), so the server may do more",
                        WordPercent(at->busiest_thread_percent));
   }
+  if (at->validity != Validity::kValid) {
+    return "the generator, which ran late, so the server may do more";
+  }
   if (server >= 100 * kBusyShare) {
     return fmt::format("one CPU of the server's ({} in all)", WordPercent(server));
   }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/html_text.h"
+#include "base/result.h"
 #include "base/version.h"
 #include "stress/html_parts.h"
 #include "stress/report_sections.h"

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "base/version.h"
 #include "stress/percentiles.h"
 #include "stress/report.h"

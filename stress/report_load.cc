@@ -72,7 +72,7 @@ std::string CapacitySection(const Report& report) {
                               {"Messages/s", "Deliveries/s", "p50", "p99", "Lost", "Failures",
                                "Server CPU", "Generator CPU", "Run", "Objectives"},
                               rows));
-  return Section("Capacity", "<p>" + EscapeHtml(capacity.sentence) + "</p>" + html);
+  return Section("Capacity", html);
 }
 
 std::string TimelineSection(const RunRecord& record) {

@@ -26,10 +26,10 @@ font-weight:650;letter-spacing:.03em;font-size:.85rem}
 .sentence{font-size:1.1rem;margin:8px 0}
 ul{margin:8px 0 0;padding-left:20px;color:var(--soft);font-size:.92rem}
 .reason{color:var(--tone)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:10px;margin:14px 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(118px,1fr));gap:10px;margin:14px 0}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 12px}
 .tile b{display:block;font-size:1.2rem;font-variant-numeric:tabular-nums;font-weight:650}
-.tile span{color:var(--soft);font-size:.82rem}
+.tile span{display:block;color:var(--soft);font-size:.82rem;line-height:1.35}
 .pairs{display:grid;grid-template-columns:1fr 1fr;gap:0 14px;align-items:start}.pairs>section{min-width:0}
 .scroll{overflow-x:auto}.scroll table{white-space:nowrap}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}

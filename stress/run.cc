@@ -185,7 +185,7 @@ class Conductor {
     record_.target_lost =
         !record_.interrupted && record_.totals.connected > 0 && record_.load_ns < plan_ns;
     record_.planned = record_.totals.due;
-    if (record_.target_lost || (record_.totals.connected == 0 && !record_.interrupted)) {
+    if (!record_.interrupted && (record_.target_lost || record_.totals.connected == 0)) {
       record_.planned = std::max(record_.planned, plan_->Planned(0, plan_ns));
     }
     if (!record_.timeline.empty() && record_.timeline.back().drain) {

@@ -48,8 +48,9 @@ std::string Axes(const Chart& chart, const Frame& frame) {
     const double x = X(chart, frame, tick.at);
     svg += fmt::format(R"(<line class="grid" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)", x,
                        frame.top, x, frame.bottom);
-    svg += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", x,
-                       frame.bottom + 16, EscapeHtml(tick.label));
+    const bool at_edge = x > frame.right - kRight;
+    svg += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", x,
+                       frame.bottom + 16, at_edge ? "end" : "middle", EscapeHtml(tick.label));
   }
   svg += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}V{:.1f}H{:.1f}"/>)", frame.left,
                      frame.top, frame.bottom, frame.right);

@@ -253,7 +253,7 @@ def takes_alerts_of_amtool(bench):
     amtool = harness.peer("prometheus-alertmanager", "usr/bin/amtool")
 
     def run(*arguments: str) -> str:
-        done = harness.run_program(amtool, f"--alertmanager.url=http://{alertd.address}", *arguments)
+        done = harness.run_program(amtool, f"--alertmanager.url={harness.with_token(alertd.address)}", *arguments)
         assert done.returncode == 0, f"amtool {arguments}: {done.stderr}{done.stdout}"
         return done.stdout
     run("alert", "add", "alertname=ByHand", "node=a", "--annotation=summary=look", "--end=2100-01-01T00:00:00Z")
