@@ -56,6 +56,7 @@ ALTER TABLE notified ADD COLUMN ended_ms INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX notified_alert ON notified (fingerprint);
 ALTER TABLE notified_group ADD COLUMN told_ms INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX notified_group_key ON notified_group (group_key);
+CREATE INDEX outbox_waiting_group ON outbox (receiver, target, group_key) WHERE state = 'waiting';
 UPDATE notified_group SET told_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
 INSERT INTO alert_group SELECT group_key,
   json_object('alertname', coalesce(json_extract(min(alert), '$.labels.alertname'), '')), 0
