@@ -177,9 +177,14 @@ def run_program(*command, stdin: str | None = None, deadline_s: float = DEADLINE
                           timeout=deadline_s, check=False, **options)
 
 
+def token_of(address: str) -> str:
+    """The token of a ready cloud_alertd."""
+    return _tokens[address]
+
+
 def with_token(address: str) -> str:
     """The URL of a ready cloud_alertd with its token as password, as amtool and promtool take it."""
-    return f"http://any:{_tokens[address]}@{address}"
+    return f"http://any:{token_of(address)}@{address}"
 
 
 def http(url: str, method: str = "GET", body: bytes | None = None, headers: dict | None = None):

@@ -31,7 +31,7 @@ def listening_port(pid: int) -> int | None:
 
 class Prometheus:
     """Scrapes `targets` (job -> host:port) every `interval`, and evaluates `rules` as often. `jobs`: further scrape_configs.
-    Alerts go to `alertmanagers` (host:port)."""
+    Alerts go to `alertmanagers`, each the host:port of a ready cloud_alertd."""
 
     def __init__(self, bench: harness.Bench, targets: dict[str, str], interval: str = "500ms", rules: list[dict] | None = None,
                  retention: str = "15d", jobs: list[dict] | None = None, alertmanagers: list[str] | None = None):
@@ -41,9 +41,11 @@ class Prometheus:
         # YAML is a superset of JSON.
         rule_file = bench.dir / "rules.yml"
         rule_file.write_text(json.dumps({"groups": [{"name": "test", "rules": rules or []}]}))
+        alerting = [{"static_configs": [{"targets": [address]}], "authorization": {"credentials": harness.token_of(address)}}
+                    for address in alertmanagers or []]
         config.write_text(json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval,
                                                  "evaluation_interval": interval},
-                                      "alerting": {"alertmanagers": [{"static_configs": [{"targets": alertmanagers or []}]}]},
+                                      "alerting": {"alertmanagers": alerting},
                                       "rule_files": [str(rule_file)], "scrape_configs": jobs}))
         self.program = bench.start(binary, f"--config.file={config}", f"--storage.tsdb.path={bench.dir / 'tsdb'}",
                                    f"--storage.tsdb.retention.time={retention}", "--web.listen-address=127.0.0.1:0")
