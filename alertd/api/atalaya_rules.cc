@@ -65,7 +65,7 @@ bool SaysMore(BinaryOp op, double threshold, double value, double other) {
   }
 }
 
-std::optional<promql::Value> EvaluateNow(const ApiContext& context, const promql::Expr& expr) {
+std::optional<promql::Value> EvaluateNow(const ApiContext& context, const promql::ExprPtr& expr) {
   auto result = context.options.engine->EvaluateInstant(
       expr, context.options.clock->NowMs(),
       {.lookback_ms = {}, .timeout = kDecisionTimeout, .cancelled = context.cancelled});
@@ -77,9 +77,9 @@ std::optional<Decision> Decide(const ApiContext& context, const std::string& que
   const auto expr = promql::Parse(query);
   const promql::Binary* comparison = expr ? DecidingComparison(**expr) : nullptr;
   if (comparison == nullptr) return std::nullopt;
-  const auto limit = EvaluateNow(context, *comparison->rhs);
+  const auto limit = EvaluateNow(context, comparison->rhs);
   const auto* threshold = limit ? std::get_if<telemetry::Sample>(&*limit) : nullptr;
-  const auto measured = EvaluateNow(context, *comparison->lhs);
+  const auto measured = EvaluateNow(context, comparison->lhs);
   const auto* vector =
       measured ? std::get_if<std::vector<telemetry::LabelledSample>>(&*measured) : nullptr;
   if (threshold == nullptr || vector == nullptr) return std::nullopt;
