@@ -87,6 +87,9 @@ export function table(columns, rows, caption) {
 
 // Puts `children` into `place`, unless somebody there is busy: what is focused or opened would be lost.
 export function show(place, ...children) {
+  const before = [...place.childNodes];
+  const same = (child, at) => child instanceof Node && before[at].isEqualNode(child);
+  if (before.length === children.length && children.every(same)) return; // What is selected there stays so, too.
   const open = [...place.querySelectorAll("details[open][data-key]")].map((node) => node.dataset.key);
   const focused = place.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   place.replaceChildren(...children);

@@ -4,6 +4,9 @@ export const NOTHING = "–";
 
 const known = (value) => value !== null && value !== undefined;
 
+// Digits behind the point, where a small value would say little without.
+export const tenths = (value) => (value !== 0 && Math.abs(value) < 10 ? 1 : 0);
+
 export function percent(value, digits = 0) {
   return known(value) ? `${value.toFixed(digits)} %` : NOTHING;
 }
@@ -34,7 +37,7 @@ export function figure(value) {
 }
 
 export function rate(value) {
-  return known(value) ? `${number(value, value < 10 ? 1 : 0)}/s` : NOTHING;
+  return known(value) ? `${number(value, tenths(value))}/s` : NOTHING;
 }
 
 export function byteRate(value) {

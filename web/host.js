@@ -3,7 +3,7 @@
 import { ask } from "./ask.js";
 import { ChartsView } from "./charts_view.js";
 import { badge, element, nothing, show, text } from "./dom.js";
-import { byteRate, celsius, duration, number, parseDuration, percent, bytes, rate } from "./format.js";
+import { byteRate, celsius, duration, number, parseDuration, percent, bytes, rate, tenths } from "./format.js";
 import { cpuBar, diskBar, memoryBar } from "./overview.js";
 import { counter, formula, gauge } from "./series.js";
 
@@ -48,7 +48,7 @@ function charts(instance) {
       gauge(`node_filesystem_size_bytes{${of},${FILE_SYSTEMS}}`, "mountpoint")],
     (free, size) => `(100 - 100 * ${free} / ${size})`);
   return [
-    { title: "CPU in use", format: (value) => percent(value, value < 10 ? 1 : 0), ceiling: 100, lines: [{ label: "CPU", figure: cpu }] },
+    { title: "CPU in use", format: (value) => percent(value, tenths(value)), ceiling: 100, lines: [{ label: "CPU", figure: cpu }] },
     { title: "Memory in use", format: bytes, binary: true, lines: [{ label: "In use", figure: memory }] },
     { title: "Load", format: (value) => number(value, 2), lines: [
       { label: "1 min", plain: true, figure: gauge(`node_load1{${of}}`) },

@@ -3,7 +3,7 @@
 import { ask } from "./ask.js";
 import { ChartsView } from "./charts_view.js";
 import { element, nothing, show } from "./dom.js";
-import { byteRate, bytes, duration, number, percent, rate } from "./format.js";
+import { byteRate, bytes, duration, number, percent, rate, tenths } from "./format.js";
 import { USUAL_INTERVAL_MS, facts, heading, intervalOf } from "./host.js";
 import { counter, formula, gauge } from "./series.js";
 
@@ -25,7 +25,7 @@ function charts(server) {
     { title: "Traffic", format: byteRate, binary: true, lines: [
       { label: "In", figure: counter(of("cloud_server_received_bytes_total")) },
       { label: "Out", figure: counter(of("cloud_server_sent_bytes_total")) }] },
-    { title: "CPU of the process", format: (value) => percent(value, value < 10 ? 1 : 0), lines: [
+    { title: "CPU of the process", format: (value) => percent(value, tenths(value)), lines: [
       { label: "CPU", figure: cpu }] },
     { title: "Memory of the process", format: bytes, binary: true, lines: [
       { label: "Resident", plain: true, figure: gauge(of("cloud_server_process_resident_memory_bytes")) }] },

@@ -150,7 +150,8 @@ void WriteHosts(JsonWriter& json, const Questions& questions) {
       questions.By("instance", "max by (instance) (node_hwmon_temp_celsius)");
   const Values received = questions.By("instance", kPacketsIn);
   const Values sent = questions.By("instance", kPacketsOut);
-  const auto names = questions.TextBy("instance", "nodename", "node_uname_info");
+  const auto names =
+      questions.TextBy("instance", "nodename", "last_over_time(node_uname_info[1d])");
   const auto disks = Disks(questions);
   json.Key("hosts").BeginArray();
   for (const std::string& instance : questions.Seen("instance", "node_memory_MemTotal_bytes")) {

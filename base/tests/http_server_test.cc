@@ -18,7 +18,6 @@
 namespace atalaya {
 namespace {
 
-using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -165,8 +164,7 @@ TEST(HttpServer, TellsWhatItRefusesByItself) {
   EXPECT_THAT(large.Receive(), StartsWith("HTTP/1.1 413"));
   Wire garbage(*server);
   garbage.Send("no HTTP\r\n\r\n");
-  // CivetWeb answers in the version that it made out.
-  EXPECT_THAT(garbage.Receive(), AnyOf(StartsWith("HTTP/1.1 400"), StartsWith("HTTP/1.0 400")));
+  EXPECT_THAT(garbage.Receive(), HasSubstr(" 400 Bad Request"));
   const std::lock_guard lock(mutex);
   EXPECT_EQ(refused, (std::vector<int>{413, 400}));
 }

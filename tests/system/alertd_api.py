@@ -63,17 +63,17 @@ def alertd(*command):
 
 
 def ask_with_own_command(bench, address: str):
-    url = f"--url={harness.with_token(address)}"
-    instant = alertd("query", url, "sum(test_requests_total)")
+    server = [f"--url=http://{address}", f"--token-file={bench.dir}/alertd/token"]
+    instant = alertd("query", *server, "sum(test_requests_total)")
     assert instant.returncode == 0 and instant.stdout.startswith("{} => 8 @["), instant
     now = int(time.time())
-    ranged = alertd("query", url, f"--start={now - 60}", f"--end={now}", "--step=1s", "test_gauge")
+    ranged = alertd("query", *server, f"--start={now - 60}", f"--end={now}", "--step=1s", "test_gauge")
     assert 'test_gauge{instance="' in ranged.stdout and "\n2.5 @[" in ranged.stdout, ranged
-    noted = alertd("query", url, "rate(test_gauge[1m])")
+    noted = alertd("query", *server, "rate(test_gauge[1m])")
     assert "might not be a counter" in noted.stderr, noted
-    refused = alertd("query", url, "up{")
+    refused = alertd("query", *server, "up{")
     assert refused.returncode == 1 and "1:4: parse error" in refused.stderr, refused
-    assert alertd("query", url, "--start=1", "up").returncode == 2
+    assert alertd("query", *server, "--start=1", "up").returncode == 2
     good, bad = bench.dir / "good.test", bench.dir / "bad.test"
     good.write_text("load 1m\n  a 1+1x5\n\neval instant at 2m a * 2\n  {} 6\n\neval instant at 2m limitk(1, a)\n")
     bad.write_text("eval instant at 0 1 + 1\n  3\n")

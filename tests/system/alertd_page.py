@@ -35,7 +35,6 @@ class Site:
         said = self.program.ready()
         self.origin, self.token = f"http://{said['http']}", said["token"]
         self.chromium = chromium
-        self.pages = []
 
     def open(self, address: str, size: str = "wide", dark: bool = False):
         """A page that has signed in, has shown `address` and has all it asks for."""
@@ -43,8 +42,14 @@ class Site:
         page.wait_for("Number(document.body?.dataset.updates ?? 0) >= 1")
         if "/host/" in address or "/server/" in address:
             page.wait_for(DRAWN)
-        self.pages.append(page)
         return page
+
+    def close(self, page):
+        """Ends it, as pages share few connections; it must not have complained, nor asked elsewhere."""
+        outside = [url for url in page.requested() if not url.startswith(self.origin)]
+        assert not outside, f"the page asked for {outside}"
+        assert not page.complaints(), page.complaints()
+        page.close()
 
     def request(self, method: str, path: str, **headers):
         return harness.http(self.origin + path, method, b"{}" if method == "POST" else None, headers)
@@ -69,19 +74,20 @@ def look_at_every_page(site):
                 check_content(page, name, size)
                 if shots:
                     page.screenshot(pathlib.Path(shots) / f"{name}-{size}-{'dark' if dark else 'light'}.png")
+                site.close(page)
 
 
 def say_first_paint(site):
     page = site.open("#/overview")
     paint = page.wait_for("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
     print(f"first contentful paint {paint:.0f} ms after navigation began, the sign-in's redirect included")
+    site.close(page)
 
 
 def check_gaps(page):
     """The silent host and the watcher that was off are bands of two kinds, and gaps in the table."""
     bands = page.evaluate("document.querySelector('section.charts').dataset.bands").split()
-    # The invented hour ends when the server began: on a slow machine it has been silent since.
-    assert bands in (["off", "silent"], ["off", "silent", "silent"]), bands
+    assert set(bands) == {"off", "silent"} and bands.count("off") == 1, bands
     page.evaluate("document.querySelector('figure summary').click()")
     page.wait_for("document.querySelectorAll('figure details tbody tr').length > 700")
     table = page.evaluate("document.querySelector('figure details tbody').innerText")
@@ -142,6 +148,8 @@ def check_host_page(site):
     check_ranges(page)
     again = site.open(zoomed)
     assert again.evaluate("document.querySelector('.ranges button').textContent") == "Zoom out"
+    site.close(again)
+    site.close(page)
 
 
 def check_silence(site):
@@ -159,6 +167,7 @@ def check_silence(site):
     assert "silenced" not in page.evaluate("document.querySelector('.alert-head').innerText")
     page.evaluate("document.querySelector('article summary').click()")
     assert "node_filesystem_avail_bytes" in page.evaluate("document.querySelector('article').innerText")
+    site.close(page)
 
 
 def check_search(site):
@@ -171,6 +180,7 @@ def check_search(site):
     page.wait_for("document.querySelectorAll('tbody tr').length === 1 && location.hash.includes('search=')")
     page.evaluate("location.hash = '#/rules?search=memory'")
     page.wait_for("document.querySelectorAll('.rules tbody tr').length === 1")
+    site.close(page)
 
 
 def check_access(site):
@@ -217,10 +227,6 @@ def main():
         check_silence(site)
         check_search(site)
         last = check_access(site)
-        for page in site.pages:
-            outside = [url for url in page.requested() if not url.startswith(site.origin)]
-            assert not outside, f"the page asked for {outside}"
-            assert not page.complaints(), page.complaints()
         check_sign_out_and_in(site, last)
         site.program.kill()
         last.wait_for("document.body.innerText.includes('does not answer')", 60)

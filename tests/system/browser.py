@@ -91,8 +91,8 @@ class Browser:
 class Page:
     def __init__(self, browser: Browser, url: str, width: int, height: int, dark: bool):
         self._browser = browser
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
@@ -102,6 +102,9 @@ class Page:
 
     def call(self, method: str, **params):
         return self._browser.call(method, session=self._session, **params)
+
+    def close(self):
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def evaluate(self, expression: str):
         """The value of a JavaScript expression; a promise is waited for."""
