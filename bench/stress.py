@@ -41,7 +41,7 @@ class Stress:
         return json.loads(data.read_text()), usage.ru_maxrss * 1024
 
     def duration(self) -> list[str]:
-        return ["--duration", f"{self.seconds:g}s"]
+        return ["--duration", f"{self.seconds * 1000:.0f}ms"]
 
     def cost(self, figure: str, aim: float | None, wanted_batch: tuple[float, float], *words) -> float:
         """CPU of the generator for a message sent and received; how many share a send call must be as the figure says."""
