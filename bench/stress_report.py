@@ -58,7 +58,7 @@ class StressReport:
     def run(self, name: str, case: Case) -> dict:
         page, data = self.folder / f"{case.name}-{name}.html", self.bench.dir / "run.json"
         data.unlink(missing_ok=True)
-        words = [*case.words, "--probe" if case.words[0] == "capacity" else "--duration", f"{self.seconds(case):g}s",
+        words = [*case.words, "--probe" if case.words[0] == "capacity" else "--duration", f"{self.seconds(case) * 1000:.0f}ms",
                  "--report", page, "--json", data]
         with contextlib.ExitStack() as stack:
             if case.faults:

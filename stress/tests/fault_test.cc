@@ -72,8 +72,7 @@ TEST(ServerProcess, IsHaltedKilledAndStartedAgainAsItWas) {
                                                                                10);
   }));
   process->reset();
-  EXPECT_TRUE(Comes([next] { return StateOf(next) == 'S'; }))
-      << "what was named by its pid lives on";
+  EXPECT_TRUE(Comes([next] { return StateOf(next) == 'S'; })) << "what has a pid given lives on";
   kill(static_cast<pid_t>(next), SIGKILL);
   waitpid(static_cast<pid_t>(next), nullptr, 0);
 }
