@@ -122,7 +122,7 @@ def check_zoom(page):
     left, top, width, height = box
     page.drag((left + width * 0.6, top + height / 2), (left + width * 0.8, top + height / 2))
     page.wait_for("location.hash.includes('from=')")
-    page.wait_for("document.querySelector('.ranges button')")
+    page.wait_for("document.querySelector('.ranges button') !== null")
     page.wait_for("(() => { const [from, to] = document.querySelector('section.charts').dataset.drawn.split('-');"
                   " return to - from < 20 * 60000; })()")
     address = page.evaluate("location.hash")
@@ -205,7 +205,7 @@ def check_access(site):
 
 def check_sign_out_and_in(site, page):
     page.evaluate("document.getElementById('sign-out').click()")
-    page.wait_for("document.querySelector('.sign-in')")
+    page.wait_for("document.querySelector('.sign-in') !== null")
     assert "tower" not in page.evaluate("document.body.innerText")
 
     def enter(token: str):
