@@ -134,6 +134,7 @@ void Worker::Book(std::size_t slot) {
 }
 
 void Worker::BookFailure(std::size_t slot) {
+  Obey();  // The fault that did this was told of before it was done.
   const Connection& connection = slots_[slot].connection;
   const auto failure = static_cast<std::size_t>(connection.failure());
   ++tally_.all.failures[failure];
