@@ -65,7 +65,7 @@ class StressReport:
         with contextlib.ExitStack() as stack:
             if case.faults:
                 port = free_port()
-                words += ["--start", shlex.join(map(str, self.servers.command(name, port))), "--alertd", self.alertd(stack, port)]
+                words += ["--start", shlex.join(map(str, self.servers.command(name, port))), *self.alertd(stack, port)]
             else:
                 port = stack.enter_context(self.servers.start(name)).port
             command = [str(word).replace(f"{b.ROOT}/", "")  # The pages tell it, wherever the checkout is.
@@ -76,8 +76,9 @@ class StressReport:
         print(f"{case.name}, {name}: {done.stdout.splitlines()[0]}", flush=True)
         return json.loads(data.read_text())
 
-    def alertd(self, stack, port: int) -> str:
-        """A cloud_alertd that asks the server's port with a CONNECT twice a second, with the shipped rules about servers."""
+    def alertd(self, stack, port: int) -> list:
+        """The words for a cloud_alertd that asks the server's port with a CONNECT twice a second, with the shipped rules about
+        servers."""
         http, folder = free_port(), self.bench.dir / f"alertd-{port}"
         folder.mkdir()
         config = folder / "alertd.toml"
@@ -87,7 +88,7 @@ class StressReport:
                           f'target = "127.0.0.1:{port}"\ninterval = "500ms"\ntimeout = "400ms"\n'
                           f'[rules]\nfiles = ["rules.toml"]\ninterval = "500ms"\n')
         stack.enter_context(Process("cloud_alertd", [b.BIN / "cloud_alertd", "--config", config], http, self.bench.dir))
-        return f"http://127.0.0.1:{http}"
+        return ["--alertd", f"http://127.0.0.1:{http}", "--alertd-token-file", folder / "token"]
 
     def write(self, found: dict):
         lines = ["# Stress report", "",

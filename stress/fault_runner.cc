@@ -62,10 +62,7 @@ void FaultRunner::Begin(Running& running, std::int64_t now_ns) {
   std::string& note = running.outcome.note;
   running.state = Running::State::kOn;
   running.outcome.began_ns = now_ns;
-  if (OpensWindow(fault)) {
-    ++control_->faults_open;
-    control_->commands.Add(Command::kOpenFaultWindow);
-  }
+  if (OpensWindow(fault)) control_->commands.Add(Command::kOpenFaultWindow);
   switch (fault.kind) {
     case FaultKind::kKill: {
       note = fmt::format("pid {} was killed", process_->pid());
@@ -128,10 +125,7 @@ void FaultRunner::Settle(Running& running) {
   if (running.connected_ns < 0 || running.delivering_ns < 0) return;
   running.outcome.recovered_ns = std::max(running.connected_ns, running.delivering_ns);
   running.state = Running::State::kDone;
-  if (OpensWindow(running.outcome.fault)) {
-    control_->commands.Add(Command::kCloseFaultWindow);
-    --control_->faults_open;
-  }
+  if (OpensWindow(running.outcome.fault)) control_->commands.Add(Command::kCloseFaultWindow);
 }
 
 void FaultRunner::EndAll(std::int64_t now_ns) {

@@ -70,7 +70,6 @@ struct RunControl {
   std::atomic<std::int64_t> stop_ns{0};   // When the run was interrupted; 0: it was not.
   std::atomic<std::int64_t> ready_connections{0};  // Now.
   std::atomic<std::uint64_t> failed_connections{0};
-  std::atomic<int> faults_open{0};  // Now; what a worker sees first may be a fault's doing already.
   std::atomic<std::size_t> loads_ended{0};            // Workers that send no more.
   std::atomic<std::uint64_t> expected_deliveries{0};  // Of theirs.
   std::atomic<std::uint64_t> received_deliveries{0};

@@ -138,7 +138,7 @@ void Worker::BookFailure(std::size_t slot) {
   const Connection& connection = slots_[slot].connection;
   const auto failure = static_cast<std::size_t>(connection.failure());
   ++tally_.all.failures[failure];
-  if (faults_open_ > 0 || control_->faults_open > 0) ++tally_.all.fault_failures[failure];
+  if (faults_open_ > 0) ++tally_.all.fault_failures[failure];
   if (tally_.all.failure_examples[failure].empty()) {
     tally_.all.failure_examples[failure] = connection.why();
   }
