@@ -216,8 +216,11 @@ webhook = {{ url = "{webhook.url}" }}
             "rule_files": [str(folder / "rules.yml")],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]},
             "scrape_configs": [{"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}]}))
+        # Debian's looks for its templates under /usr/share, where an unpacked one has none.
+        inside = ["unshare", "--mount", "--map-root-user", "sh", "-c",
+                  f'mount --bind "{self.alertmanager.parents[1] / "share"}" /usr/share && exec "$0" "$@"']
         stack.enter_context(Process("alertmanager", [
-            self.alertmanager, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alerts'}",
+            *inside, self.alertmanager, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alerts'}",
             f"--web.listen-address=127.0.0.1:{manager_port}", "--cluster.listen-address="], manager_port, self.bench.dir))
         return stack.enter_context(Process("prometheus", [
             self.prometheus, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}",
