@@ -15,7 +15,8 @@ namespace atalaya::alertd {
 // query, a list, or an object with fields.
 struct TemplateValue {
   using List = std::vector<TemplateValue>;
-  using Object = std::vector<std::pair<std::string, TemplateValue>>;
+  struct Field;
+  using Object = std::vector<Field>;
   std::variant<std::monostate, bool, double, std::string, telemetry::Labels,
                telemetry::LabelledSample, List, Object>
       data;
@@ -33,6 +34,11 @@ struct TemplateValue {
 
   // A number, or text that is one; otherwise kInvalid with "not a number".
   Result<double> ToNumber() const;
+};
+
+struct TemplateValue::Field {
+  std::string name;
+  TemplateValue value;
 };
 
 }  // namespace atalaya::alertd
