@@ -91,7 +91,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const HttpResponse response = fixture.Handle(request);
   ATALAYA_CHECK(response.status >= 200 && response.status < 600);
   if (response.content_type != "application/json" || response.body.empty()) return 0;
-  ATALAYA_CHECK(response.body.front() == '{' && response.body.back() == '}');
+  // Alertmanager's API answers with lists and texts, too.
+  const std::string ends{response.body.front(), response.body.back()};
+  ATALAYA_CHECK(ends == "{}" ||
+                (request.path.starts_with("/api/v2/") && (ends == "[]" || ends == "\"\"")));
   ATALAYA_CHECK(atalaya::telemetry::IsUtf8(response.body));
   return 0;
 }
