@@ -1,14 +1,13 @@
 """Routes, groups and inhibitions of the real cloud_alertd against Debian's Alertmanager under the same configurations and alerts;
 alerts that Debian's Prometheus and amtool send, and what becomes of them."""
 
-import http.server
 import json
 import random
 import signal
 import socket
-import threading
 
 import harness
+from metrics_page import serve_metrics
 from prometheus import Prometheus, listening_port
 from receivers import HOST, WebhookReceiver
 
@@ -191,23 +190,7 @@ class Gauge:
 
     def __init__(self, bench):
         self.value = 1
-        gauge = self
-
-        class Page(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = f"trouble {gauge.value}\n".encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer((HOST, 0), Page)
-        bench.callback(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.address = f"{HOST}:{server.server_port}"
+        self.address = serve_metrics(bench, lambda: f"trouble {self.value}\n")
 
 
 AT_ONCE = """
